@@ -1,0 +1,144 @@
+"""Zero-lag low-pass, differentiation and spike rejection over series with gaps."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.signal import butter, sosfiltfilt
+
+from praxiscope_numerics._arrays import BoolArray, FloatArray
+from praxiscope_numerics._gaps import find_runs
+
+# A step may differ by this share from the median step before the samples are brought onto an even grid; containers round times to 1 ms or so.
+EVEN_STEP_TOLERANCE = 0.05
+# Below this share of the Nyquist frequency a digital filter makes sense; at or above it there is nothing left to remove.
+MAX_CUTOFF_OF_NYQUIST = 0.98
+# The standard deviation of a normal distribution is this many times its median absolute deviation.
+STD_PER_MAD = 1.4826
+
+
+def filter_low_pass(
+    samples: Float[FloatArray, time *rest], time_s: Float[FloatArray, " time"], *, cutoff_hz: float, order: int = 4
+) -> Float[FloatArray, time *rest]:
+    """Smooths by a Butterworth filter that is run forwards and backwards, so that nothing is delayed.
+
+    Each run of seen samples is filtered by itself; nothing leaks over a gap. The two passes together have their -3 dB point at `cutoff_hz`: each pass
+    is designed at a higher frequency to make up for being applied twice. Ends are padded by point reflection. Runs of fewer than four samples, and
+    series sampled too slowly for the cut-off, come back unchanged. Unevenly sampled runs are brought onto an even grid by linear interpolation and back.
+
+    Args:
+        samples: Values over time, any unit, NaN where missing.
+        time_s: Times in seconds, strictly increasing.
+        cutoff_hz: Frequency at which the amplitude falls to 0.707.
+        order: Order of both passes together; even, at least 2.
+
+    Returns:
+        Filtered values, NaN exactly where the input is.
+
+    Raises:
+        ValueError: `order` is odd or below 2, or `cutoff_hz` is not positive.
+
+    **Source:** D. A. Winter, "Biomechanics and Motor Control of Human Movement", 4th ed. 2009, sec. 3.4.4.2: C = (2^(1/passes) - 1)^(1/(2 order)).
+    """
+    if order < 2 or order % 2:
+        raise ValueError(f"order must be even and at least 2, is {order}")
+    if not cutoff_hz > 0.0:
+        raise ValueError(f"cutoff_hz must be positive, is {cutoff_hz}")
+    columns = samples.reshape(len(samples), -1)
+    filtered = columns.copy()
+    for i_column in range(columns.shape[1]):
+        for start, stop in find_runs(np.isfinite(columns[:, i_column])):
+            filtered[start:stop, i_column] = _filter_run(
+                columns[start:stop, i_column], time_s[start:stop], cutoff_hz=cutoff_hz, order=order
+            )
+    return filtered.reshape(samples.shape)
+
+
+def _filter_run(run: FloatArray, time_s: FloatArray, *, cutoff_hz: float, order: int) -> FloatArray:
+    if len(run) < 4:
+        return run
+    steps_s = np.diff(time_s)
+    step_s = float(np.median(steps_s))
+    pass_order = order // 2
+    correction = (2.0**0.5 - 1.0) ** (1.0 / (2 * pass_order))
+    cutoff_of_nyquist = cutoff_hz / correction * 2.0 * step_s
+    if cutoff_of_nyquist >= MAX_CUTOFF_OF_NYQUIST:
+        return run
+    sections = butter(pass_order, cutoff_of_nyquist, output="sos")
+    # One period of the cut-off on each side is enough for the transient to die; a short run gives what it has.
+    pad_length = min(len(run) - 1, int(np.ceil(2.0 / cutoff_of_nyquist)) + 3 * order)
+    if np.all(np.abs(steps_s - step_s) <= EVEN_STEP_TOLERANCE * step_s):
+        return np.asarray(sosfiltfilt(sections, run, padtype="odd", padlen=pad_length), dtype=np.float64)
+    grid_s = np.linspace(time_s[0], time_s[-1], max(len(run), int(np.ceil((time_s[-1] - time_s[0]) / step_s)) + 1))
+    smooth = sosfiltfilt(
+        sections, np.interp(grid_s, time_s, run), padtype="odd", padlen=min(len(grid_s) - 1, pad_length)
+    )
+    return np.interp(time_s, grid_s, smooth)
+
+
+def differentiate(
+    samples: Float[FloatArray, time *rest], time_s: Float[FloatArray, " time"]
+) -> Float[FloatArray, time *rest]:
+    """Takes the rate of change by central differences, one-sided at the ends of each run.
+
+    Args:
+        samples: Values over time, NaN where missing.
+        time_s: Times in seconds, strictly increasing; need not be even.
+
+    Returns:
+        Change per second; NaN where the input is and in runs of a single sample.
+    """
+    columns = samples.reshape(len(samples), -1)
+    rates = np.full_like(columns, np.nan)
+    for i_column in range(columns.shape[1]):
+        for start, stop in find_runs(np.isfinite(columns[:, i_column])):
+            if stop - start > 1:
+                rates[start:stop, i_column] = np.gradient(columns[start:stop, i_column], time_s[start:stop])
+    return rates.reshape(samples.shape)
+
+
+def reject_spikes(
+    samples: Float[FloatArray, " time"], *, half_window: int, threshold: float, floor: float
+) -> Bool[BoolArray, " time"]:
+    """Finds samples far from the running median of their neighbours (a Hampel identifier).
+
+    Args:
+        samples: Values over time, NaN where missing.
+        half_window: Number of neighbours looked at on each side.
+        threshold: Robust standard deviations that make a spike.
+        floor: Smallest deviation, in the unit of the samples, that may count as a spike at all.
+
+    Returns:
+        True at the spikes; never at a missing sample.
+
+    **Source:** F. R. Hampel, "The influence curve and its role in robust estimation", JASA 69, 1974.
+    """
+    padded = np.concatenate([np.full(half_window, np.nan), samples, np.full(half_window, np.nan)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half_window + 1)  # [time, window]
+    is_seen = np.isfinite(samples)
+    is_spike = np.zeros(len(samples), dtype=np.bool_)
+    if not is_seen.any():
+        return is_spike
+    seen_windows = windows[is_seen]
+    medians = np.nanmedian(seen_windows, axis=1)
+    deviations = STD_PER_MAD * np.nanmedian(np.abs(seen_windows - medians[:, None]), axis=1)
+    is_spike[is_seen] = np.abs(samples[is_seen] - medians) > np.maximum(threshold * deviations, floor)
+    return is_spike
+
+
+def measure_jitter(samples: Float[FloatArray, " time"]) -> float:
+    """Estimates the standard deviation of frame-to-frame noise from second differences, robustly.
+
+    A second difference removes slow movement, and that of white noise has sqrt(6) times its deviation; the median absolute value keeps single jumps out.
+
+    Args:
+        samples: Values over evenly spaced time, NaN where missing.
+
+    Returns:
+        Noise in the unit of the samples; NaN with fewer than three samples in a row.
+    """
+    second = samples[2:] - 2.0 * samples[1:-1] + samples[:-2]
+    second = second[np.isfinite(second)]
+    if not len(second):
+        return float("nan")
+    return float(STD_PER_MAD * np.median(np.abs(second)) / np.sqrt(6.0))
