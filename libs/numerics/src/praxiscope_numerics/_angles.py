@@ -23,7 +23,8 @@ def angle_between(
     Returns:
         Angle in [0, pi] rad; NaN where a component is NaN or a vector is zero.
 
-    **Source:** W. Kahan, "Computing cross-products and rotations", 2016, sec. 12: 2 atan2(|a - b|, |a + b|) of the unit vectors, which keeps full
+    **Source:** W. Kahan, "Computing cross-products and rotations", 2016, sec. 12: 2 atan2(|a - b|, |a + b|) of the
+    unit vectors, which keeps full
     precision near 0 and pi where acos of the dot product loses half of the digits.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -44,7 +45,8 @@ def signed_angle_2d(
         end: Vectors (x, y).
 
     Returns:
-        Angle in [-pi, pi] rad, positive from +x towards +y: counter-clockwise as seen where y points up, clockwise on an image, where y points down.
+        Angle in [-pi, pi] rad, positive from +x towards +y: counter-clockwise as seen where y points up, clockwise on
+        an image, where y points down.
         NaN where a component is NaN or a vector is zero.
     """
     cross = start[..., 0] * end[..., 1] - start[..., 1] * end[..., 0]
@@ -69,7 +71,8 @@ def wrap_angle(angle_rad: Float[FloatArray, "*shape"], center_rad: float = 0.0) 
 def unwrap_angle(angle_rad: Float[FloatArray, " time"], center_rad: float = 0.0) -> Float[FloatArray, " time"]:
     """Removes jumps of whole turns along time, each run of seen samples by itself.
 
-    A run starts in the turn centred on `center_rad`; within it no step is longer than pi. Nothing is carried over a gap, for what happened in it is
+    A run starts in the turn centred on `center_rad`; within it no step is longer than pi. Nothing is carried over a
+    gap, for what happened in it is
     unknown: that is why one wrong frame cannot shift the rest of a recording by 360 degrees.
 
     Args:

@@ -1,6 +1,7 @@
 """The array types that signatures of this package name.
 
-jaxtyping wants the plain class at run time, a strict type checker wants its parameters: hence two spellings of one thing.
+jaxtyping wants the plain class at run time, a strict type checker wants its parameters: hence two spellings of one
+thing.
 """
 
 from __future__ import annotations

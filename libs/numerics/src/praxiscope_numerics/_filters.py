@@ -9,22 +9,27 @@ from scipy.signal import butter, sosfiltfilt
 from praxiscope_numerics._arrays import BoolArray, FloatArray
 from praxiscope_numerics._gaps import find_runs
 
-# A step may differ by this share from the median step before the samples are brought onto an even grid; containers round times to 1 ms or so.
+# A step may differ by this share from the median step before the samples are brought onto an even grid; containers
+# round times to 1 ms or so.
 EVEN_STEP_TOLERANCE = 0.05
-# Below this share of the Nyquist frequency a digital filter makes sense; at or above it there is nothing left to remove.
+# Below this share of the Nyquist frequency a digital filter makes sense; at or above it there is nothing left to
+# remove.
 MAX_CUTOFF_OF_NYQUIST = 0.98
 # The standard deviation of a normal distribution is this many times its median absolute deviation.
 STD_PER_MAD = 1.4826
 
 
 def filter_low_pass(
-    samples: Float[FloatArray, time *rest], time_s: Float[FloatArray, " time"], *, cutoff_hz: float, order: int = 4
-) -> Float[FloatArray, time *rest]:
+    samples: Float[FloatArray, time * rest], time_s: Float[FloatArray, " time"], *, cutoff_hz: float, order: int = 4
+) -> Float[FloatArray, time * rest]:
     """Smooths by a Butterworth filter that is run forwards and backwards, so that nothing is delayed.
 
-    Each run of seen samples is filtered by itself; nothing leaks over a gap. The two passes together have their -3 dB point at `cutoff_hz`: each pass
-    is designed at a higher frequency to make up for being applied twice. Ends are padded by point reflection. Runs of fewer than four samples, and
-    series sampled too slowly for the cut-off, come back unchanged. Unevenly sampled runs are brought onto an even grid by linear interpolation and back.
+    Each run of seen samples is filtered by itself; nothing leaks over a gap. The two passes together have their -3 dB
+    point at `cutoff_hz`: each pass
+    is designed at a higher frequency to make up for being applied twice. Ends are padded by point reflection. Runs of
+    fewer than four samples, and
+    series sampled too slowly for the cut-off, come back unchanged. Unevenly sampled runs are brought onto an even grid
+    by linear interpolation and back.
 
     Args:
         samples: Values over time, any unit, NaN where missing.
@@ -38,7 +43,8 @@ def filter_low_pass(
     Raises:
         ValueError: `order` is odd or below 2, or `cutoff_hz` is not positive.
 
-    **Source:** D. A. Winter, "Biomechanics and Motor Control of Human Movement", 4th ed. 2009, sec. 3.4.4.2: C = (2^(1/passes) - 1)^(1/(2 order)).
+    **Source:** D. A. Winter, "Biomechanics and Motor Control of Human Movement", 4th ed. 2009, sec. 3.4.4.2: C =
+    (2^(1/passes) - 1)^(1/(2 order)).
     """
     if order < 2 or order % 2:
         raise ValueError(f"order must be even and at least 2, is {order}")
@@ -77,8 +83,8 @@ def _filter_run(run: FloatArray, time_s: FloatArray, *, cutoff_hz: float, order:
 
 
 def differentiate(
-    samples: Float[FloatArray, time *rest], time_s: Float[FloatArray, " time"]
-) -> Float[FloatArray, time *rest]:
+    samples: Float[FloatArray, time * rest], time_s: Float[FloatArray, " time"]
+) -> Float[FloatArray, time * rest]:
     """Takes the rate of change by central differences, one-sided at the ends of each run.
 
     Args:
@@ -129,7 +135,8 @@ def reject_spikes(
 def measure_jitter(samples: Float[FloatArray, " time"]) -> float:
     """Estimates the standard deviation of frame-to-frame noise from second differences, robustly.
 
-    A second difference removes slow movement, and that of white noise has sqrt(6) times its deviation; the median absolute value keeps single jumps out.
+    A second difference removes slow movement, and that of white noise has sqrt(6) times its deviation; the median
+    absolute value keeps single jumps out.
 
     Args:
         samples: Values over evenly spaced time, NaN where missing.

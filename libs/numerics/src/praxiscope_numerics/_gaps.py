@@ -23,8 +23,8 @@ def find_runs(mask: Bool[BoolArray, " time"]) -> list[tuple[int, int]]:
 
 
 def fill_gaps(
-    samples: Float[FloatArray, time *rest], time_s: Float[FloatArray, " time"], *, max_gap_s: float
-) -> tuple[Float[FloatArray, time *rest], Bool[BoolArray, time *rest]]:
+    samples: Float[FloatArray, time * rest], time_s: Float[FloatArray, " time"], *, max_gap_s: float
+) -> tuple[Float[FloatArray, time * rest], Bool[BoolArray, time * rest]]:
     """Fills gaps between two seen samples by a monotone cubic; never before the first or after the last one.
 
     A monotone cubic (PCHIP) does not overshoot: what it puts in lies between the samples at the two sides of the gap.
@@ -32,7 +32,8 @@ def fill_gaps(
     Args:
         samples: Values over time, NaN where missing; each trailing component is treated by itself.
         time_s: Times of the samples in seconds, strictly increasing.
-        max_gap_s: Longest gap to fill, in seconds from the last seen sample before it to the first one after it; 0 fills nothing.
+        max_gap_s: Longest gap to fill, in seconds from the last seen sample before it to the first one after it; 0
+            fills nothing.
 
     Returns:
         The filled copy, and a mask that is true where a value was put in.

@@ -9,13 +9,14 @@ from praxiscope_numerics._arrays import FloatArray, IntArray
 
 
 def find_cheapest_path(
-    state_costs: Float[FloatArray, "time state"], step_costs: Float[FloatArray, "steps state state"]
+    state_costs: Float[FloatArray, " time state"], step_costs: Float[FloatArray, "steps state state"]
 ) -> Int[IntArray, " time"]:
     """Chooses one state per time step so that the sum of all costs is least (Viterbi's dynamic program).
 
     Args:
         state_costs: Cost of being in each state at each time; infinite forbids. NaN is not allowed.
-        step_costs: Cost of going from state i at time t to state j at time t + 1, at [t, i, j]; one fewer than there are times.
+        step_costs: Cost of going from state i at time t to state j at time t + 1, at [t, i, j]; one fewer than there
+            are times.
 
     Returns:
         State per time; of equal paths the one with the lower index at the latest difference. Empty for no time at all.
@@ -23,7 +24,8 @@ def find_cheapest_path(
     Raises:
         ValueError: A cost is NaN, the shapes do not fit, or every path is forbidden.
 
-    **Source:** A. J. Viterbi, "Error bounds for convolutional codes and an asymptotically optimum decoding algorithm", IEEE Trans. IT 13, 1967.
+    **Source:** A. J. Viterbi, "Error bounds for convolutional codes and an asymptotically optimum decoding algorithm",
+    IEEE Trans. IT 13, 1967.
     """
     time_count, state_count = state_costs.shape
     if step_costs.shape != (max(time_count - 1, 0), state_count, state_count):

@@ -1,4 +1,7 @@
-"""Frames from directions, and Cardan angles of rotations. Right-handed; a rotation named `a_from_b` takes coordinates in b to coordinates in a."""
+"""Frames from directions, and Cardan angles of rotations.
+
+Right-handed; a rotation named `a_from_b` takes coordinates in b to coordinates in a.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ def build_frame(
         axes: Names of the two axes, as in `"yz"`: y along `primary`, z near `secondary`.
 
     Returns:
-        Rotation `world_from_body`: its columns are the body's x, y and z axes in the coordinates of the input. NaN where a direction is NaN, zero, or
+        Rotation `world_from_body`: its columns are the body's x, y and z axes in the coordinates of the input. NaN
+        where a direction is NaN, zero, or
         within 3 degrees of parallel to the other.
 
     Raises:
@@ -76,10 +80,12 @@ def cardan_angles_from_rotation(
         sequence: Three different axes of x, y, z, as in `"zxy"`.
 
     Returns:
-        Angles in radians in the order of `sequence`; the middle one in [-pi/2, pi/2], the others in [-pi, pi]. At the singularity (middle angle at
+        Angles in radians in the order of `sequence`; the middle one in [-pi/2, pi/2], the others in [-pi, pi]. At the
+        singularity (middle angle at
         +-pi/2) first and third are not separate, and their sum or difference is what holds.
 
-    **Source:** OpenSim and ISB (Wu et al., J. Biomech. 35, 2002) use body-fixed Cardan sequences; the formula is the standard one for i, j, k distinct.
+    **Source:** OpenSim and ISB (Wu et al., J. Biomech. 35, 2002) use body-fixed Cardan sequences; the formula is the
+    standard one for i, j, k distinct.
     """
     i, j, k = ("xyz".index(axis) for axis in sequence)
     sign = 1.0 if (j - i) % 3 == 1 else -1.0
