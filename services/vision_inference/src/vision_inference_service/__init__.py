@@ -1,0 +1,1 @@
+"""Finds people, their joints and everyday objects in pictures and videos."""

@@ -1,0 +1,135 @@
+"""From the nets' tensors to values in source pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vision_inference_service.core.geometry import CropWindow, SearchGrid, box_around
+from vision_inference_service.core.types import (
+    KEYPOINT_COUNT,
+    LANDMARK_COUNT,
+    FloatArray,
+    ObjectObservation,
+    PersonCandidate,
+    PoseEstimate,
+)
+
+MOVENET_PERSON_COUNT = 6
+"""MoveNet multipose never returns more people than this."""
+
+_MOVENET_ROW_LENGTH = 56
+_MOVENET_KEYPOINTS_END = 3 * KEYPOINT_COUNT
+
+
+def decode_grid_persons(tensor: FloatArray, grid: SearchGrid, *, min_score: float) -> list[PersonCandidate]:
+    """Reads MoveNet's answer to a whole frame.
+
+    Args:
+        tensor: (6, 56) as `PoseModels.detect_persons` returns it.
+        grid: Where the frame lay in the net's input.
+        min_score: People below this score, 0..1, are left out.
+    """
+    return [
+        PersonCandidate(
+            box_px=grid.source_from_unit(corners).reshape(4),
+            score=score,
+            keypoints_px=np.concatenate([grid.source_from_unit(keypoints_xy), keypoint_scores], axis=1),
+        )
+        for corners, score, keypoints_xy, keypoint_scores in _movenet_rows(tensor, min_score)
+    ]
+
+
+def decode_crop_persons(tensor: FloatArray, window: CropWindow, *, min_score: float) -> list[PersonCandidate]:
+    """Reads MoveNet's answer to a crop; a turned crop's box becomes the upright box around its four corners' keypoints.
+
+    Args:
+        tensor: (6, 56) as `PoseModels.detect_persons` returns it.
+        window: The crop.
+        min_score: People below this score, 0..1, are left out.
+    """
+    candidates: list[PersonCandidate] = []
+    for corners, score, keypoints_xy, keypoint_scores in _movenet_rows(tensor, min_score):
+        (x_min, y_min), (x_max, y_max) = corners
+        four_corners = np.array([[x_min, y_min], [x_max, y_min], [x_max, y_max], [x_min, y_max]], np.float32)
+        candidates.append(
+            PersonCandidate(
+                box_px=box_around(window.to_source(four_corners * window.size_px)),
+                score=score,
+                keypoints_px=np.concatenate([window.to_source(keypoints_xy * window.size_px), keypoint_scores], axis=1),
+            )
+        )
+    return candidates
+
+
+def _movenet_rows(tensor: FloatArray, min_score: float) -> list[tuple[FloatArray, float, FloatArray, FloatArray]]:
+    """Splits (6, 56) into corners (2, 2) xy, score, keypoints (17, 2) xy and their scores (17, 1), best first, all in units of the image."""
+    if tensor.shape != (MOVENET_PERSON_COUNT, _MOVENET_ROW_LENGTH):
+        raise ValueError(f"the person detector must return shape (6, 56), but returned {tensor.shape}")
+    rows = tensor[tensor[:, -1] >= min_score]
+    rows = rows[np.argsort(-rows[:, -1], kind="stable")]
+    parts: list[tuple[FloatArray, float, FloatArray, FloatArray]] = []
+    for row in rows:
+        keypoints = row[:_MOVENET_KEYPOINTS_END].reshape(KEYPOINT_COUNT, 3)
+        corners = row[_MOVENET_KEYPOINTS_END:-1].reshape(2, 2)[:, ::-1]
+        parts.append((corners, float(row[-1]), keypoints[:, 1::-1], keypoints[:, 2:]))
+    return parts
+
+
+def returned_person_count(tensor: FloatArray, *, min_score: float) -> int:
+    """How many rows of MoveNet's (6, 56) are people of at least this score."""
+    return int(np.count_nonzero(tensor[:, -1] >= min_score))
+
+
+def decode_pose(landmarks: FloatArray, world: FloatArray, presence: float, window: CropWindow) -> PoseEstimate:
+    """Reads BlazePose's answer to one crop.
+
+    The crop's turn is undone for the metric landmarks too, so that their axes are the upright frame's.
+
+    Args:
+        landmarks: (39, 5) x, y, z in crop pixels, visibility and presence logits. The last six are auxiliary and left out.
+        world: (39, 3) metres, in the crop's axes.
+        presence: 0..1.
+        window: The crop.
+    """
+    used = landmarks[:LANDMARK_COUNT]
+    metres = world[:LANDMARK_COUNT].astype(np.float32)
+    return PoseEstimate(
+        landmarks_px=np.concatenate(
+            [window.to_source(used[:, :2]), used[:, 2:3] * window.source_px_per_crop_px, _logistic(used[:, 3:])], axis=1
+        ).astype(np.float32),
+        world_landmarks_m=np.concatenate([metres[:, :2] @ window.rotation_matrix().T, metres[:, 2:]], axis=1),
+        pose_presence=float(presence),
+    )
+
+
+def decode_objects(tensor: FloatArray, grid: SearchGrid, *, labels: tuple[str, ...], min_score: float) -> list[ObjectObservation]:
+    """Reads CenterNet's answer.
+
+    Args:
+        tensor: (100, 6) x_min, y_min, x_max, y_max in grid pixels, score, class.
+        grid: Where the frame lay in the net's input.
+        labels: Names of the classes.
+        min_score: Objects below this score, 0..1, are left out.
+
+    Returns:
+        Best first, boxes clipped to the frame; boxes without area are left out.
+    """
+    grid_size = np.array([grid.grid_width_px, grid.grid_height_px], np.float32)
+    frame = np.array([grid.frame_width_px, grid.frame_height_px] * 2, np.float32)
+    objects: list[ObjectObservation] = []
+    for row in tensor[np.argsort(-tensor[:, 4], kind="stable")]:
+        class_index = int(row[5])
+        box = np.clip(grid.source_from_unit(row[:4].reshape(2, 2) / grid_size).reshape(4), 0.0, frame)
+        is_usable = row[4] >= min_score and 0 <= class_index < len(labels) and box[2] > box[0] and box[3] > box[1]
+        if is_usable:
+            objects.append(
+                ObjectObservation(
+                    box_px=box.astype(np.float32), score=float(row[4]), label=labels[class_index], class_index=class_index
+                )
+            )
+    return objects
+
+
+def _logistic(logits: FloatArray) -> FloatArray:
+    """1 / (1 + exp(-x)), without overflow."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)), np.float32)
