@@ -35,9 +35,7 @@ class AudioTrack:
         self._next: Packet | None = next(self._packets, None)
 
     @classmethod
-    def open(
-        cls, file: str | PathLike[str] | BinaryIO, output: OutputContainer, *, is_mp4: bool
-    ) -> AudioTrack | None:
+    def open(cls, file: str | PathLike[str] | BinaryIO, output: OutputContainer, *, is_mp4: bool) -> AudioTrack | None:
         """Adds a sound track to `output` before anything was written to it; None when `file` has no sound."""
         if not isinstance(file, str | PathLike):
             file.seek(0)

@@ -59,7 +59,8 @@ class VideoInfo:
         frame_count: Number of frames, or 0 when the header neither says nor lets it be estimated. May be wrong.
         duration_s: Length in seconds, or 0 when the header does not say.
         average_rate_hz: Frames per second on average, exact.
-        rotation_deg: By how much the stored picture is turned clockwise to be upright: 0, 90, 180 or 270. Already applied to the frames.
+        rotation_deg: By how much the stored picture is turned clockwise to be upright: 0, 90, 180 or 270. Already
+            applied to the frames.
         codec: Name of the codec, as in `vp9`.
         has_audio: There is sound.
     """
@@ -276,10 +277,12 @@ class _Reading:
     def _find_start(self, start_frame: int) -> tuple[int | None, int | None]:
         """Seeks to the key frame at or before `start_frame`.
 
-        Which presentation time the n-th frame has is only known from all the packets, so these are read once, without decoding.
+        Which presentation time the n-th frame has is only known from all the packets, so these are read once, without
+        decoding.
 
         Returns:
-            The first frame's and the wanted frame's presentation time; the second is None where the file must be decoded from its
+            The first frame's and the wanted frame's presentation time; the second is None where the file must be
+            decoded from its
             beginning: from frame 0, or when packets lack times.
         """
         if start_frame == 0:
@@ -315,7 +318,9 @@ class _Reading:
             yield from (frame for frame in decoded if isinstance(frame, VideoFrame))
 
     def _demux(self) -> Iterator[Packet]:
-        """All packets until the end or the place where the file breaks off; then an empty one that flushes the decoder."""
+        """All packets until the end or the place where the file breaks off; then an empty one that flushes the
+        decoder.
+        """
         packets = self._container.demux()
         while True:
             try:
@@ -357,7 +362,9 @@ def _open_container(file: str | PathLike[str] | BinaryIO) -> InputContainer:
 
 
 def _looks_cut(file: str | PathLike[str] | BinaryIO) -> bool:
-    """Whether a file that cannot be opened begins like an MP4 or a Matroska file: then its end, with the table of contents, is missing."""
+    """Whether a file that cannot be opened begins like an MP4 or a Matroska file: then its end, with the table of
+    contents, is missing.
+    """
     if isinstance(file, str | PathLike):
         with open(file, "rb") as opened:
             head = opened.read(8)

@@ -54,11 +54,11 @@ class VideoWriter:
 
         Args:
             path: Where to write; `.mp4` (playable while it downloads) or `.webm` for AV1 and VP9.
-            info: Of the source: the frames written must have its size; its rate guides the encoder. Odd sizes grow by one pixel, since the
-                pixel format has one colour for two by two pixels.
+            info: Of the source: the frames written must have its size; its rate guides the encoder. Odd sizes grow by
+                one pixel, since the pixel format has one colour for two by two pixels.
             encoding: The codec and its settings.
-            audio_from: File whose first sound track is copied, its times kept relative to the first video frame. Encoded anew only
-                where the container cannot hold it.
+            audio_from: File whose first sound track is copied, its times kept relative to the first video frame.
+                Encoded anew only where the container cannot hold it.
         """
         is_mp4 = fspath(path).lower().endswith((".mp4", ".m4v", ".mov"))
         container = av.open(path, mode="w", options={"movflags": "+faststart"} if is_mp4 else {})
@@ -127,9 +127,7 @@ class VideoWriter:
 
 
 def _add_video_stream(container: OutputContainer, info: VideoInfo, encoding: VideoEncoding) -> VideoStream:
-    stream = container.add_stream(
-        encoding.codec.value, rate=info.average_rate_hz, options=encoding.codec_options()
-    )
+    stream = container.add_stream(encoding.codec.value, rate=info.average_rate_hz, options=encoding.codec_options())
     if not isinstance(stream, VideoStream):
         raise TypeError(f"{encoding.codec} is not a video codec")
     stream.width = info.width_px + info.width_px % 2

@@ -25,7 +25,8 @@ class VideoReading:
 
     Attributes:
         limits: What a file may cost.
-        batch_frames: Frames that are decoded in one go. At most three batches are held: two ahead and the one that is looked at.
+        batch_frames: Frames that are decoded in one go. At most three batches are held: two ahead and the one that is
+            looked at.
     """
 
     limits: MediaLimits
@@ -35,9 +36,7 @@ class VideoReading:
 class VideoFrames:
     """An open video whose frames come asynchronously. Use `open_video`."""
 
-    def __init__(
-        self, source: VideoSource, reading: VideoReading, decoder: Executor, pixel_executor: Executor
-    ) -> None:
+    def __init__(self, source: VideoSource, reading: VideoReading, decoder: Executor, pixel_executor: Executor) -> None:
         """Takes over an open source."""
         self._source = source
         self._reading = reading
@@ -75,7 +74,8 @@ class VideoFrames:
         finally:
             for future in batches:
                 future.cancel()
-            # A batch that is being decoded cannot be stopped; its frames are dropped and an error in it has nobody to go to.
+            # A batch that is being decoded cannot be stopped; its frames are dropped and an error in it has nobody to
+            # go to.
             await asyncio.gather(*batches, return_exceptions=True)
 
     def _next_batch(self, decoded: Iterator[Frame]) -> list[Frame]:

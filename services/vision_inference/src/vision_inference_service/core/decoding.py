@@ -62,7 +62,9 @@ def decode_crop_persons(tensor: FloatArray, window: CropWindow, *, min_score: fl
 
 
 def _movenet_rows(tensor: FloatArray, min_score: float) -> list[tuple[FloatArray, float, FloatArray, FloatArray]]:
-    """Splits (6, 56) into corners (2, 2) xy, score, keypoints (17, 2) xy and their scores (17, 1), best first, all in units of the image."""
+    """Splits (6, 56) into corners (2, 2) xy, score, keypoints (17, 2) xy and their scores (17, 1), best first, all in
+    units of the image.
+    """
     if tensor.shape != (MOVENET_PERSON_COUNT, _MOVENET_ROW_LENGTH):
         raise ValueError(f"the person detector must return shape (6, 56), but returned {tensor.shape}")
     rows = tensor[tensor[:, -1] >= min_score]
@@ -86,7 +88,8 @@ def decode_pose(landmarks: FloatArray, world: FloatArray, presence: float, windo
     The crop's turn is undone for the metric landmarks too, so that their axes are the upright frame's.
 
     Args:
-        landmarks: (39, 5) x, y, z in crop pixels, visibility and presence logits. The last six are auxiliary and left out.
+        landmarks: (39, 5) x, y, z in crop pixels, visibility and presence logits. The last six are auxiliary and left
+            out.
         world: (39, 3) metres, in the crop's axes.
         presence: 0..1.
         window: The crop.
@@ -102,7 +105,9 @@ def decode_pose(landmarks: FloatArray, world: FloatArray, presence: float, windo
     )
 
 
-def decode_objects(tensor: FloatArray, grid: SearchGrid, *, labels: tuple[str, ...], min_score: float) -> list[ObjectObservation]:
+def decode_objects(
+    tensor: FloatArray, grid: SearchGrid, *, labels: tuple[str, ...], min_score: float
+) -> list[ObjectObservation]:
     """Reads CenterNet's answer.
 
     Args:
@@ -124,7 +129,10 @@ def decode_objects(tensor: FloatArray, grid: SearchGrid, *, labels: tuple[str, .
         if is_usable:
             objects.append(
                 ObjectObservation(
-                    box_px=box.astype(np.float32), score=float(row[4]), label=labels[class_index], class_index=class_index
+                    box_px=box.astype(np.float32),
+                    score=float(row[4]),
+                    label=labels[class_index],
+                    class_index=class_index,
                 )
             )
     return objects

@@ -1,7 +1,7 @@
 """Where the nets' inputs lie in the source frame, and how to come back.
 
-A net sees either the whole frame shrunk into a grid (`SearchGrid`) or a square cut out of it (`CropWindow`). Both know the way from their own
-pixels to the upright source frame. Pixel convention: `types`.
+A net sees either the whole frame shrunk into a grid (`SearchGrid`) or a square cut out of it (`CropWindow`). Both know
+the way from their own pixels to the upright source frame. Pixel convention: `types`.
 """
 
 from __future__ import annotations
@@ -151,7 +151,9 @@ def intersection_over_union(first: FloatArray, second: FloatArray) -> FloatArray
 
 
 def box_around(points_xy: FloatArray) -> FloatArray:
-    """The smallest box (4,) that holds all the points (N, 2); NaN points are left out, and without any point the box is NaN."""
+    """The smallest box (4,) that holds all the points (N, 2); NaN points are left out, and without any point the box is
+    NaN.
+    """
     finite = points_xy[np.isfinite(points_xy).all(axis=-1)]
     if len(finite) == 0:
         return np.full(4, np.nan, np.float32)

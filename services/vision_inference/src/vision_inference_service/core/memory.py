@@ -1,7 +1,8 @@
 """Where people were a moment ago, so that the next frame knows where to look closer.
 
-The memory knows no identities: a region is a place where somebody was seen and should be seen again. It is a plain value, carried from frame to frame by
-the caller, and turns into one array and back, so that a stream can stop after any frame and go on elsewhere with the same result.
+The memory knows no identities: a region is a place where somebody was seen and should be seen again. It is a plain
+value, carried from frame to frame by the caller, and turns into one array and back, so that a stream can stop after any
+frame and go on elsewhere with the same result.
 """
 
 from __future__ import annotations
@@ -44,14 +45,16 @@ class Region:
 
         Args:
             offset_s: Media time now.
-            velocity_memory_s: Time constant of the slowing down. Whoever is not seen may have stopped or turned; after a long time the
-                prediction stands still at velocity times this.
+            velocity_memory_s: Time constant of the slowing down. Whoever is not seen may have stopped or turned; after
+                a long time the prediction stands still at velocity times this.
         """
         elapsed_s = max(0.0, offset_s - self.seen_offset_s)
         travel = self.velocity_px_per_s * velocity_memory_s * (1.0 - math.exp(-elapsed_s / velocity_memory_s))
         return np.asarray(self.box_px + np.tile(travel, 2), np.float32)
 
-    def see(self, box_px: FloatArray, *, offset_s: float, is_strong: bool, rotation_rad: float, smoothing: float) -> Region:
+    def see(
+        self, box_px: FloatArray, *, offset_s: float, is_strong: bool, rotation_rad: float, smoothing: float
+    ) -> Region:
         """The region after the person was seen again.
 
         Args:

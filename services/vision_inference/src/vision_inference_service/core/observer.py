@@ -1,10 +1,12 @@
 """Finds everybody in one frame after another.
 
-    search (whole frame) ──► match with the remembered regions ──► zoom where somebody is missed ──► landmarks ──► observation + new memory
+    search (whole frame) ──► match with the remembered regions ──► zoom where somebody is missed ──► landmarks ──►
+    observation + new memory
 
-The whole-frame search is cheap and sees most. Whom it misses, the memory still expects somewhere: there the detector looks again at a zoomed crop, upright first
-and then turned, since it hardly knows people who stand on their heads; and for a few frames the landmark net alone may carry a person on. Every
-find needs evidence, and a region without evidence is given up after a stated time, so that nobody is invented for long.
+The whole-frame search is cheap and sees most. Whom it misses, the memory still expects somewhere: there the detector
+looks again at a zoomed crop, upright first and then turned, since it hardly knows people who stand on their heads; and
+for a few frames the landmark net alone may carry a person on. Every find needs evidence, and a region without evidence
+is given up after a stated time, so that nobody is invented for long.
 """
 
 from __future__ import annotations
@@ -15,7 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from vision_inference_service.core import decoding
-from vision_inference_service.core.geometry import CropWindow, SearchGrid, box_around, intersection_over_union, visible_share
+from vision_inference_service.core.geometry import (
+    CropWindow,
+    SearchGrid,
+    box_around,
+    intersection_over_union,
+    visible_share,
+)
 from vision_inference_service.core.memory import Region, RegionMemory, new_region
 from vision_inference_service.core.parameters import ObserverParameters
 from vision_inference_service.core.pipeline import look_ahead
@@ -203,49 +211,71 @@ class PersonObserver:
         *,
         may_zoom: bool,
     ) -> _Find | None:
-        """The best of the search's weak answer and the zoomed views; upright first, turned views only when that fails."""
+        """The best of the search's weak answer and the zoomed views; upright first, turned views only when that
+        fails.
+        """
         zoom = self._parameters.zoom
         options: list[_Find] = []
         if candidate is not None and self._is_believed(candidate, region, frame.offset_s):
             options.append(_Find(candidate=candidate, source=PersonSource.SEARCH, region=region))
         if may_zoom and is_zoom_due(region, zoom):
             views = dict.fromkeys((region.rotation_rad, 0.0))
-            options.extend(await self._zoom(frame, region, box, list(views), finds))
+            options.extend(await self._zoom(frame, region, box, list(views), zoom.scale, finds))
             if candidate is None and not _has_strong(options, zoom.strong_score):
-                turned = [rotation for rotation in zoom.rotations_rad if rotation not in views]
-                options.extend(await self._zoom(frame, region, box, turned, finds))
+                turned = [rotation for rotation in zoom.rotations_rad if rotation != region.rotation_rad]
+                options.extend(await self._zoom(frame, region, box, turned, zoom.turned_scale, finds))
         return max(options, key=lambda find: find.candidate.score, default=None)
 
     async def _zoom(
-        self, frame: FramePixels, region: Region, box: FloatArray, rotations_rad: Sequence[float], finds: Sequence[_Find]
+        self,
+        frame: FramePixels,
+        region: Region,
+        box: FloatArray,
+        rotations_rad: Sequence[float],
+        scale: float,
+        finds: Sequence[_Find],
     ) -> list[_Find]:
-        """What the detector sees in zoomed views of one expected box: people near it whom no one has found yet. Stops at a strong find."""
+        """What the detector sees in zoomed views of one expected box: people near it whom no one has found yet. Stops
+        at a strong find.
+        """
         zoom = self._parameters.zoom
         results: list[_Find] = []
         for rotation_rad in rotations_rad:
-            window = zoom_window(box, zoom, rotation_rad=rotation_rad)
+            window = zoom_window(box, zoom, scale=scale, rotation_rad=rotation_rad)
             crop = (await frame.crops_rgb([window]))[0]
             tensor = await self._models.detect_persons(crop)
             results.extend(
                 _Find(candidate=candidate, source=PersonSource.ZOOM, region=region, rotation_rad=rotation_rad)
                 for candidate in decoding.decode_crop_persons(tensor, window, min_score=zoom.weak_score)
-                if self._is_near(box, candidate.box_px)
-                and self._is_believed(candidate, region, frame.offset_s)
-                and not self._is_known(candidate, finds)
+                if self._is_plausible(candidate, region, box, frame.offset_s) and not self._is_known(candidate, finds)
             )
             if _has_strong(results, zoom.strong_score):
                 break
         return results
 
-    def _is_near(self, expected: FloatArray, box: FloatArray) -> bool:
+    def _is_plausible(self, candidate: PersonCandidate, region: Region, expected: FloatArray, offset_s: float) -> bool:
+        """Whether a zoomed find may be the person who is expected there: near enough, and the closer the weaker it
+        is.
+        """
         zoom = self._parameters.zoom
-        scores = affinity(expected[None], box[None], min_overlap=zoom.min_overlap, max_distance=zoom.max_distance)
+        if candidate.score < zoom.strong_score:
+            overlap = float(intersection_over_union(candidate.box_px[None], expected[None])[0, 0])
+            return overlap >= zoom.weak_min_overlap and self._is_believed(candidate, region, offset_s)
+        growth = zoom.max_distance_growth_per_s * (offset_s - region.seen_offset_s)
+        scores = affinity(
+            expected[None],
+            candidate.box_px[None],
+            min_overlap=zoom.min_overlap,
+            max_distance=zoom.max_distance + growth,
+        )
         return float(scores[0, 0]) > 0.0
 
     async def _estimate_poses(
         self, frame: FramePixels, finds: Sequence[_Find], missed: Sequence[tuple[Region, FloatArray]]
     ) -> tuple[list[PersonObservation], list[PoseEstimate | None]]:
-        """Landmarks for everybody found and, as the last resort, for the missed regions whose proof is fresh; one call of the net."""
+        """Landmarks for everybody found and, as the last resort, for the missed regions whose proof is fresh; one call
+        of the net.
+        """
         parameters = self._parameters
         windows = [pose_window(find.candidate.box_px, find.candidate.keypoints_px, parameters) for find in finds]
         windows = windows[: parameters.max_persons]

@@ -13,30 +13,37 @@ class ZoomParameters:
     Attributes:
         size_px: Side of the crop that the detector sees, a multiple of 32. 256 costs 0.75 of the whole-frame search.
         scale: Side of the upright crop, as a multiple of the expected box's longer side.
-        turned_scale: The same for turned crops: whoever turns over in the air also moves far.
-        rotations_rad: Turns that are tried when the upright crop shows nobody; the detector knows hardly any people who stand on their heads.
+        turned_scale: The same for the second try: whoever turns over in the air also moves far.
+        rotations_rad: Turns of the second try, when the first shows nobody; the detector knows hardly any people who
+            stand on their heads. On the sample video's front flip four turns find 10 of 22 frames, these six 16 (25 ms
+            of CPU a turn).
         max_regions_per_frame: At most so many regions are looked at in one frame, those seen last first.
         eager_miss_count: After so many frames without success only every `patient_interval`-th frame is tried.
         patient_interval: In frames.
         strong_score: A find of this score proves that the person is there.
-        weak_score: A find of this score is believed while the proof is not older than `weak_limit_s`.
+        weak_score: A find of this score is believed while the proof is not older than `weak_limit_s` ...
+        weak_min_overlap: ... and it overlaps the expected box by this much (intersection over union).
         weak_limit_s: Seconds.
         min_overlap: A find must overlap the expected box by this much (intersection over union) ...
-        max_distance: ... or its centre must lie this close to the expected centre, as a share of the expected box's longer side.
+        max_distance: ... or its centre must lie this close to the expected centre, as a share of the expected box's
+            longer side.
+        max_distance_growth_per_s: By how much `max_distance` grows per second without a sight.
     """
 
     size_px: int = 256
     scale: float = 1.6
-    turned_scale: float = 2.2
-    rotations_rad: tuple[float, ...] = (math.pi / 2, -math.pi / 2, math.pi)
+    turned_scale: float = 1.9
+    rotations_rad: tuple[float, ...] = (0.0, math.pi / 2, -math.pi / 2, math.pi / 4, -math.pi / 4, math.pi)
     max_regions_per_frame: int = 2
     eager_miss_count: int = 6
     patient_interval: int = 4
     strong_score: float = 0.30
     weak_score: float = 0.18
+    weak_min_overlap: float = 0.45
     weak_limit_s: float = 0.7
     min_overlap: float = 0.30
     max_distance: float = 0.35
+    max_distance_growth_per_s: float = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +68,13 @@ class ObserverParameters:
     """How people are found in a video's frames.
 
     Attributes:
-        search_long_side_px: Longer side of the frame in the whole-frame search, a multiple of 32. 384 finds people of a tenth of the frame's
-            height; 256 costs half and loses them (measured on the sample video).
+        search_long_side_px: Longer side of the frame in the whole-frame search, a multiple of 32. 384 finds people of a
+            tenth of the frame's height; 256 costs half and loses them (measured on the sample video).
         keep_score: The search's answers from this score on are kept where somebody is expected.
-        new_score: Elsewhere they need this score. Two thresholds, so that a person is neither lost nor invented in a single bad frame.
-        zoom_below_score: Where the search's answer is weaker than this, the zoom looks too, and the better answer is taken.
+        new_score: Elsewhere they need this score. Two thresholds, so that a person is neither lost nor invented in a
+            single bad frame.
+        zoom_below_score: Where the search's answer is weaker than this, the zoom looks too, and the better answer is
+            taken.
         duplicate_overlap: See `suppression.is_same_body`.
         duplicate_distance: See `suppression.is_same_body`.
         keypoint_score: From this score on a keypoint counts for crops and comparisons.
@@ -75,8 +84,8 @@ class ObserverParameters:
         min_visible_share: A region is given up when less than this share of its expected box lies inside the frame.
         velocity_smoothing: Weight 0..1 of the newest displacement.
         velocity_memory_s: See `Region.predict_box`.
-        crop_scale: Side of the landmark net's square, as a multiple of the longer side of the person's box and keypoints; the net was trained
-            at 1.25 (model card of BlazePose GHUM).
+        crop_scale: Side of the landmark net's square, as a multiple of the longer side of the person's box and
+            keypoints; the net was trained at 1.25 (model card of BlazePose GHUM).
         upright_limit_rad: The landmark net's crop is turned along the trunk when the trunk leans by more than this.
         max_persons: The landmark net's batch; further persons of a frame get no landmarks.
         zoom: The closer look.

@@ -10,7 +10,9 @@ from vision_inference_service.core.types import FloatArray, ImageArray
 
 
 class FramePixels(Protocol):
-    """One upright frame, from which the nets' inputs are cut. The pixels themselves stay on the other side of the port."""
+    """One upright frame, from which the nets' inputs are cut. The pixels themselves stay on the other side of the
+    port.
+    """
 
     @property
     def frame_index(self) -> int:
@@ -37,7 +39,9 @@ class FramePixels(Protocol):
         ...
 
     async def crops_rgb(self, windows: Sequence[CropWindow]) -> ImageArray:
-        """Squares of the frame, (N, size, size, 3) RGB, black outside the frame; all windows have the same `size_px`."""
+        """Squares of the frame, (N, size, size, 3) RGB, black outside the frame; all windows have the same
+        `size_px`.
+        """
         ...
 
 
@@ -51,7 +55,8 @@ class PoseModels(Protocol):
             image_rgb: (H, W, 3) uint8, sides multiples of 32.
 
         Returns:
-            (6, 56): 17 times y, x, score, then the box y_min, x_min, y_max, x_max, then the person's score; coordinates in 0..1 of the image.
+            (6, 56): 17 times y, x, score, then the box y_min, x_min, y_max, x_max, then the person's score; coordinates
+            in 0..1 of the image.
         """
         ...
 
@@ -62,7 +67,8 @@ class PoseModels(Protocol):
             crops_rgb: (N, 256, 256, 3) uint8, N from 1 to 8.
 
         Returns:
-            (N, 39, 5) x, y, z in crop pixels, visibility and presence as logits; (N, 39, 3) metres; (N,) presence of a pose, 0..1.
+            (N, 39, 5) x, y, z in crop pixels, visibility and presence as logits; (N, 39, 3) metres; (N,) presence of a
+            pose, 0..1.
         """
         ...
 

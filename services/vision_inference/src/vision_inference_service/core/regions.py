@@ -70,14 +70,17 @@ def match_regions(
 
 
 def is_zoom_due(region: Region, zoom: ZoomParameters) -> bool:
-    """Whether a region that the search missed is looked at in this frame: every frame at first, then more and more patiently."""
+    """Whether a region that the search missed is looked at in this frame: every frame at first, then more and more
+    patiently.
+    """
     return region.miss_count < zoom.eager_miss_count or region.miss_count % zoom.patient_interval == 0
 
 
-def zoom_window(box: FloatArray, zoom: ZoomParameters, *, rotation_rad: float) -> CropWindow:
-    """The square that is looked at closer around an expected box (4,)."""
+def zoom_window(box: FloatArray, zoom: ZoomParameters, *, scale: float, rotation_rad: float) -> CropWindow:
+    """The square that is looked at closer around an expected box (4,), `scale` times as long as the box's longer
+    side.
+    """
     center = box_center(box)
-    scale = zoom.scale if rotation_rad == 0.0 else zoom.turned_scale
     return CropWindow(
         center_x_px=float(center[0]),
         center_y_px=float(center[1]),

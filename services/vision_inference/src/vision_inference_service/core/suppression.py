@@ -11,11 +11,17 @@ from vision_inference_service.core.types import FloatArray, ObjectObservation, P
 
 
 def is_same_body(
-    first: PersonCandidate, second: PersonCandidate, *, max_overlap: float, min_keypoint_score: float, max_distance: float
+    first: PersonCandidate,
+    second: PersonCandidate,
+    *,
+    max_overlap: float,
+    min_keypoint_score: float,
+    max_distance: float,
 ) -> bool:
     """Whether two answers lie on one body.
 
-    Boxes alone do not tell: two people who hug share a box, and a ghost on half a body has a smaller one. So two answers are one body when their boxes
+    Boxes alone do not tell: two people who hug share a box, and a ghost on half a body has a smaller one. So two
+        answers are one body when their boxes
     nearly coincide, or when the keypoints that both see lie on each other.
 
     Args:
@@ -23,7 +29,8 @@ def is_same_body(
         second: Another answer.
         max_overlap: Intersection over union, 0..1, above which the boxes coincide.
         min_keypoint_score: A keypoint counts from this score on.
-        max_distance: Median distance of common keypoints, as a share of the smaller body's larger side, below which they lie on each other.
+        max_distance: Median distance of common keypoints, as a share of the smaller body's larger side, below which
+            they lie on each other.
     """
     overlap = float(intersection_over_union(first.box_px[None], second.box_px[None])[0, 0])
     if overlap > max_overlap:
@@ -58,7 +65,11 @@ def suppress_duplicates(
     for candidate in sorted(candidates, key=lambda answer: -answer.score):
         if not any(
             is_same_body(
-                candidate, other, max_overlap=max_overlap, min_keypoint_score=min_keypoint_score, max_distance=max_distance
+                candidate,
+                other,
+                max_overlap=max_overlap,
+                min_keypoint_score=min_keypoint_score,
+                max_distance=max_distance,
             )
             for other in kept
         ):
@@ -66,8 +77,12 @@ def suppress_duplicates(
     return kept
 
 
-def suppress_overlapping_objects(objects: Sequence[ObjectObservation], *, max_overlap: float) -> list[ObjectObservation]:
-    """Keeps the best of the boxes of one class that overlap by more than `max_overlap` (intersection over union); best first."""
+def suppress_overlapping_objects(
+    objects: Sequence[ObjectObservation], *, max_overlap: float
+) -> list[ObjectObservation]:
+    """Keeps the best of the boxes of one class that overlap by more than `max_overlap` (intersection over union); best
+    first.
+    """
     kept: list[ObjectObservation] = []
     for candidate in sorted(objects, key=lambda answer: -answer.score):
         rivals = [other.box_px for other in kept if other.class_index == candidate.class_index]

@@ -1,7 +1,8 @@
 """What one frame shows, as frozen values.
 
-Everything in pixels is in the upright source frame: origin at the outer corner of the top left pixel, x right, y down, so the centre of the first
-pixel is (0.5, 0.5) and a box that covers the whole picture is (0, 0, width, height). Missing numbers are NaN, never 0.
+Everything in pixels is in the upright source frame: origin at the outer corner of the top left pixel, x right, y down,
+so the centre of the first pixel is (0.5, 0.5) and a box that covers the whole picture is (0, 0, width, height). Missing
+numbers are NaN, never 0.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class PersonSource(enum.Enum):
     SEARCH = "search"
     """By the search over the whole frame."""
     ZOOM = "zoom"
-    """By a closer look at the region where the memory expected the person; the whole-frame search missed or nearly missed it."""
+    """By a closer look at the region where the memory expected the person; the whole-frame search missed or nearly
+    missed it."""
     CARRIED = "carried"
     """By the landmark net alone, on the expected region; there are no keypoints of the first net to compare with."""
 
@@ -45,12 +47,14 @@ class PersonObservation:
     Attributes:
         box_px: (4,) x_min, y_min, x_max, y_max in source pixels.
         score: Confidence of the person detector, 0..1; of the landmark net for `CARRIED`.
-        keypoints_px: (17, 3) x, y in source pixels and the keypoint's score 0..1; x and y NaN and score 0 where there is none.
-        landmarks_px: (33, 5) x, y in source pixels, z in pixels of the same scale (hip-relative, smaller is nearer), visibility 0..1, presence
-            0..1; all NaN when the landmark net was not run.
-        world_landmarks_m: (33, 3) metres from the middle of the hips as the net estimates them, axes x right, y down, z away from the camera.
-        pose_presence: How sure the landmark net is that its crop shows a person, 0..1. It stays near 1 for wrong poses: a veto, not a
-            confidence. NaN when not run.
+        keypoints_px: (17, 3) x, y in source pixels and the keypoint's score 0..1; x and y NaN and score 0 where there
+            is none.
+        landmarks_px: (33, 5) x, y in source pixels, z in pixels of the same scale (hip-relative, smaller is nearer),
+            visibility 0..1, presence 0..1; all NaN when the landmark net was not run.
+        world_landmarks_m: (33, 3) metres from the middle of the hips as the net estimates them, axes x right, y down, z
+            away from the camera.
+        pose_presence: How sure the landmark net is that its crop shows a person, 0..1. It stays near 1 for wrong poses:
+            a veto, not a confidence. NaN when not run.
         source: How the person was found.
     """
 
