@@ -1,0 +1,418 @@
+"""What takes jobs and moves their operations on: progress, cancel, retries with backoff, stalled jobs of workers that died."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from google.protobuf import any_pb2
+from google.protobuf.message import Message
+from opentelemetry.trace import SpanKind
+from procrastinate import App, PsycopgConnector, RetryDecision
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job
+from procrastinate.retry import BaseRetryStrategy
+
+from praxiscope_common import errors
+from praxiscope_common.database import Database
+from praxiscope_common.identity import CallContext, call_context
+from praxiscope_common.jobs.operations import CHANNEL, TASK_NAME, Operation
+from praxiscope_common.status import to_status
+from praxiscope_common.telemetry.metrics import Metrics
+from praxiscope_common.telemetry.traces import extract_trace, tracer
+
+logger = logging.getLogger(__name__)
+
+_HEARTBEAT_S = 2.0
+_STALLED_AFTER_S = 6.0
+_POLL_S = 0.5
+_REPORT_PERIOD_S = 0.25
+_FIRST_RETRY_S = 1
+_MAX_RETRY_S = 60
+_RETRYABLE = (errors.UnavailableError, errors.ExhaustedError, errors.AbortedError, errors.DeadlineError)
+
+
+class CancelledOperationError(errors.CancelledError):
+    """The operation was cancelled."""
+
+    reason = "OPERATION_CANCELLED"
+
+
+class AttemptsExhaustedError(errors.InternalError):
+    """The operation failed unexpectedly every time it was tried."""
+
+    reason = "ATTEMPTS_EXHAUSTED"
+
+
+class _RetryLaterError(Exception):
+    def __init__(self, delay_s: int) -> None:
+        super().__init__(f"again in {delay_s} s")
+        self.delay_s = delay_s
+
+
+class _LostOperationError(Exception):
+    """Another attempt has taken the operation over, or it ended."""
+
+
+class _RetryStrategy(BaseRetryStrategy):
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:  # noqa: ARG002  procrastinate's signature
+        return RetryDecision(retry_in={"seconds": exception.delay_s}) if isinstance(exception, _RetryLaterError) else None
+
+
+@dataclass(kw_only=True)
+class JobContext:
+    """What a handler knows and may do while it works on one attempt of an operation.
+
+    Attributes:
+        operation: The operation as it was when this attempt began.
+        database: Where its row is.
+        weights: Each stage's share of the whole.
+    """
+
+    operation: Operation
+    database: Database
+    weights: Mapping[str, float]
+    _progress: dict[str, float] = field(default_factory=dict)
+    _elapsed_s: dict[str, float] = field(default_factory=dict)
+    _written_s: float = field(default=float("-inf"))
+    _message: str = ""
+
+    async def report(self, stage: str, progress: float, message: str = "") -> None:
+        """Says how far a stage is; written at most four times a second, and always when the stage is done.
+
+        Raises:
+            asyncio.CancelledError: If another attempt has taken the operation over.
+        """
+        self._progress[stage] = min(1.0, max(self._progress.get(stage, 0.0), progress))
+        self._message = message or self._message
+        now_s = time.monotonic()
+        if now_s - self._written_s < _REPORT_PERIOD_S and progress < 1.0:
+            return
+        self._written_s = now_s
+        await self._write("progress = %s, stages = %s, message = %s", [self.progress, self._stages_json(), self._message])
+
+    @contextlib.contextmanager
+    def timed(self, stage: str) -> Any:  # noqa: ANN401  a context manager
+        """Adds the time spent in the block to a stage and traces it."""
+        started_s = time.perf_counter()
+        with tracer.start_as_current_span(stage):
+            try:
+                yield
+            finally:
+                self.add_elapsed(stage, time.perf_counter() - started_s)
+
+    def add_elapsed(self, stage: str, elapsed_s: float) -> None:
+        """Adds time to a stage."""
+        self._elapsed_s[stage] = self._elapsed_s.get(stage, 0.0) + elapsed_s
+
+    @property
+    def elapsed_s(self) -> Mapping[str, float]:
+        """Seconds by stage so far, in this attempt."""
+        return dict(self._elapsed_s)
+
+    @property
+    def progress(self) -> float:
+        """Share of the whole that is done, 0 to 1."""
+        return min(1.0, sum(weight * self._progress.get(stage, 0.0) for stage, weight in self.weights.items()))
+
+    async def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        """Remembers what a later attempt needs to go on."""
+        await self._write("checkpoint = %s", [psycopg.types.json.Jsonb(dict(checkpoint))])
+
+    def _stages_json(self) -> psycopg.types.json.Jsonb:
+        return psycopg.types.json.Jsonb(
+            [
+                {
+                    "name": stage,
+                    "weight": weight,
+                    "progress": self._progress.get(stage, 0.0),
+                    "elapsed_s": round(self._elapsed_s.get(stage, 0.0), 3),
+                }
+                for stage, weight in self.weights.items()
+            ]
+        )
+
+    async def _write(self, assignments: str, values: Sequence[object]) -> None:
+        async with self.database.transaction() as connection:
+            cursor = await connection.execute(
+                f"UPDATE jobs.operation SET {assignments}, update_time = now()"  # type: ignore[arg-type]  # noqa: S608
+                " WHERE operation_id = %s AND attempt_count = %s AND state = 'running'",
+                [*values, self.operation.operation_id, self.operation.attempt_count],
+            )
+        if cursor.rowcount == 0:
+            raise _LostOperationError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handler:
+    """What does one method's work.
+
+    Attributes:
+        request_type: The method's request message.
+        run: Does the work and returns the response.
+        weights: Each stage's share of the whole; they sum to 1.
+    """
+
+    request_type: type[Message]
+    run: Callable[[JobContext, Any], Awaitable[Message]]
+    weights: Mapping[str, float]
+
+
+class Worker:
+    """Works on a service's operations until SIGTERM.
+
+    Args:
+        service: The service; also the name of its queue.
+        database: A pool whose role may use the schema `jobs`.
+        handlers: What does each method's work.
+        metrics: Where job times and queue lengths go.
+        concurrency: How many operations are worked on at once.
+        grace_s: How long running operations may go on after SIGTERM before they are handed back to the queue.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        database: Database,
+        handlers: Mapping[str, Handler],
+        metrics: Metrics,
+        concurrency: int = 2,
+        grace_s: float = 5.0,
+    ) -> None:
+        """Prepares the worker; nothing is opened yet."""
+        self._service, self._database, self._handlers = service, database, handlers
+        self._metrics, self._concurrency, self._grace_s = metrics, concurrency, grace_s
+        self._running: dict[str, asyncio.Task[Message]] = {}
+        self._cancelled: set[str] = set()
+        connector = PsycopgConnector(
+            conninfo=database.config.conninfo().replace(f"search_path={database.config.search_path}", "search_path=jobs"),
+            min_size=1,
+            max_size=max(3, concurrency + 1),
+        )
+        self._app = App(connector=connector)
+        self._app.task(name=TASK_NAME, queue=service, retry=_RetryStrategy())(self._run_operation)
+
+    async def run(self) -> None:
+        """Takes jobs until SIGTERM or SIGINT; then stops taking and hands back what does not end within the grace."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        stopped = asyncio.create_task(stop.wait())
+        while not stop.is_set():
+            try:
+                async with self._app.open_async():
+                    await self._serve(stopped)
+            except (ConnectorException, psycopg.OperationalError, ExceptionGroup) as error:
+                logger.warning("the worker lost its database and starts over", extra={"error": str(error)})
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), 1.0)
+        logger.info("stopped")
+
+    async def _serve(self, stopped: asyncio.Task[bool]) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            side = [tasks.create_task(self._follow_cancellations()), tasks.create_task(self._rescue_stalled())]
+            worker = asyncio.create_task(
+                self._app.run_worker_async(
+                    queues=[self._service],
+                    concurrency=self._concurrency,
+                    fetch_job_polling_interval=_POLL_S,
+                    abort_job_polling_interval=_POLL_S,
+                    update_heartbeat_interval=_HEARTBEAT_S,
+                    stalled_worker_timeout=_STALLED_AFTER_S,
+                    shutdown_graceful_timeout=self._grace_s,
+                    install_signal_handlers=False,
+                )
+            )
+            logger.info("working", extra={"queue": self._service})
+            await asyncio.wait({worker, stopped, *side}, return_when=asyncio.FIRST_COMPLETED)
+            for task in side:
+                task.cancel()
+            worker.cancel()  # procrastinate stops taking jobs and lets running ones end within the grace
+            with contextlib.suppress(asyncio.CancelledError):
+                await worker
+
+    async def _run_operation(self, operation_id: str) -> None:
+        operation = await self._begin(operation_id)
+        if operation is None:
+            return
+        started_s = time.perf_counter()
+        handler = self._handlers[operation.method]
+        request = handler.request_type()
+        any_pb2.Any.FromString(operation.request).Unpack(request)
+        context = JobContext(operation=operation, database=self._database, weights=handler.weights)
+        outcome = "failed"
+        try:
+            with (
+                tracer.start_as_current_span(
+                    operation.method, context=extract_trace({"traceparent": operation.traceparent}), kind=SpanKind.CONSUMER
+                ),
+                call_context(CallContext(request_id=operation_id)),
+            ):
+                task = asyncio.ensure_future(handler.run(context, request))
+                self._running[operation_id] = task
+                response = await task
+            packed = any_pb2.Any()
+            packed.Pack(response)
+            await self._end(operation, "succeeded", context, response=packed.SerializeToString())
+            outcome = "succeeded"
+        except asyncio.CancelledError:
+            outcome = await self._after_cancellation(operation, context)
+        except _LostOperationError:
+            logger.warning("another attempt has taken the operation over", extra={"operation": operation.name})
+        except Exception as error:  # noqa: BLE001  a worker's loop: every failure is recorded and logged
+            outcome = await self._after_failure(operation, context, error)
+        finally:
+            self._running.pop(operation_id, None)
+            self._cancelled.discard(operation_id)
+            self._metrics.job_duration_s.labels(operation.method, outcome).observe(time.perf_counter() - started_s)
+
+    async def _after_cancellation(self, operation: Operation, context: JobContext) -> str:
+        if operation.operation_id in self._cancelled:
+            await self._end(operation, "cancelled", context, error=CancelledOperationError())
+            return "cancelled"
+        # The worker itself is stopping: what was done stays in the checkpoint, and this attempt does not count.
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "UPDATE jobs.operation SET state = 'retrying', max_attempts = max_attempts + 1, update_time = now()"
+                " WHERE operation_id = %s AND attempt_count = %s AND state = 'running'",
+                [operation.operation_id, operation.attempt_count],
+            )
+        raise _RetryLaterError(0)
+
+    async def _after_failure(self, operation: Operation, context: JobContext, error: Exception) -> str:
+        is_expected = isinstance(error, errors.DomainError) and not isinstance(error, errors.InternalError)
+        if is_expected and not isinstance(error, _RETRYABLE):
+            await self._end(operation, "failed", context, error=error)
+            return "failed"
+        logger.log(
+            logging.WARNING if is_expected else logging.ERROR,
+            "an attempt failed",
+            extra={"operation": operation.name, "attempt": operation.attempt_count, "error": str(error) if is_expected else ""},
+            exc_info=None if is_expected else error,
+        )
+        if operation.attempt_count >= operation.max_attempts:
+            await self._end(operation, "failed", context, error=error if is_expected else AttemptsExhaustedError())
+            return "dead"
+        delay_s = min(_MAX_RETRY_S, _FIRST_RETRY_S * 2 ** (operation.attempt_count - 1))
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "UPDATE jobs.operation SET state = 'retrying', message = %s, update_time = now()"
+                " WHERE operation_id = %s AND attempt_count = %s AND state = 'running'",
+                [f"Attempt {operation.attempt_count} failed; the next is in {delay_s} s.", operation.operation_id, operation.attempt_count],
+            )
+        raise _RetryLaterError(delay_s)
+
+    async def _begin(self, operation_id: str) -> Operation | None:
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute(
+                "UPDATE jobs.operation SET state = 'running', attempt_count = attempt_count + 1, start_time = coalesce(start_time, now()),"
+                " update_time = now() WHERE operation_id = %s AND state NOT IN ('succeeded', 'failed', 'cancelled') AND NOT cancel_requested"
+                " RETURNING *",
+                [operation_id],
+            )
+            row = await cursor.fetchone()
+            if row is None:  # ended or cancelled before anybody took it
+                await connection.execute(
+                    "UPDATE jobs.operation SET state = 'cancelled', error = %s, end_time = now(), update_time = now()"
+                    " WHERE operation_id = %s AND cancel_requested AND state NOT IN ('succeeded', 'failed', 'cancelled')",
+                    [to_status(CancelledOperationError()).SerializeToString(), operation_id],
+                )
+                return None
+        known = Operation.__dataclass_fields__
+        return Operation(**{key: value for key, value in row.items() if key in known})
+
+    async def _end(
+        self,
+        operation: Operation,
+        state: str,
+        context: JobContext,
+        *,
+        response: bytes | None = None,
+        error: Exception | None = None,
+    ) -> None:
+        if isinstance(error, errors.DomainError):
+            logger.info("operation ended with an error", extra={"operation": operation.name, "reason": error.reason})
+        status = to_status(error).SerializeToString() if isinstance(error, errors.DomainError) else None
+        progress = 1.0 if state == "succeeded" else context.progress
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "UPDATE jobs.operation SET state = %s, response = %s, error = %s, progress = %s, stages = %s, message = '', end_time = now(),"
+                " update_time = now() WHERE operation_id = %s AND attempt_count = %s AND state = 'running'",
+                [
+                    state,
+                    response,
+                    status,
+                    progress,
+                    context._stages_json(),  # noqa: SLF001  the same module
+                    operation.operation_id,
+                    operation.attempt_count,
+                ],
+            )
+
+    async def _follow_cancellations(self) -> None:
+        """Cancels what is running here as soon as its row says so; hears of changes, and looks every half second in case it did not."""
+        async for _ in listen(self._database, _POLL_S):
+            if not self._running:
+                continue
+            async with self._database.transaction() as connection:
+                cursor = await connection.execute(
+                    "SELECT operation_id FROM jobs.operation WHERE operation_id = ANY(%s) AND cancel_requested",
+                    [list(self._running)],
+                )
+                asked = [row["operation_id"] for row in await cursor.fetchall()]
+            for operation_id in asked:
+                task = self._running.get(operation_id)
+                if task is not None and operation_id not in self._cancelled:
+                    self._cancelled.add(operation_id)
+                    task.cancel()
+
+    async def _rescue_stalled(self) -> None:
+        """Puts jobs of workers that died back into the queue, and tells how long the queue is."""
+        while True:
+            stalled = await self._app.job_manager.get_stalled_jobs(
+                queue=self._service, seconds_since_heartbeat=_STALLED_AFTER_S
+            )
+            for job in stalled:
+                with contextlib.suppress(ConnectorException):  # another worker was first
+                    await self._app.job_manager.retry_job(job)
+                    logger.warning("a stalled job is tried again", extra={"job_id": job.id, "queue": self._service})
+            async with self._database.transaction() as connection:
+                cursor = await connection.execute(
+                    "SELECT priority, count(*) AS length FROM jobs.procrastinate_jobs"
+                    " WHERE queue_name = %s AND status = 'todo' GROUP BY priority",
+                    [self._service],
+                )
+                lengths = {row["priority"]: row["length"] for row in await cursor.fetchall()}
+            for priority in {0, *lengths}:
+                self._metrics.queue_length.labels(self._service, str(priority)).set(lengths.get(priority, 0))
+            await asyncio.sleep(_HEARTBEAT_S)
+
+
+async def listen(database: Database, period_s: float) -> AsyncIterator[str]:
+    """Yields the id of every operation that changes, and an empty id at least every `period_s` seconds.
+
+    The connection is its own, since a pool's would be given back; where it breaks the period alone goes on until a new one holds.
+    """
+    while True:
+        try:
+            async with await psycopg.AsyncConnection[Any].connect(database.config.conninfo(), autocommit=True) as connection:
+                await connection.execute(f"LISTEN {CHANNEL}")
+                yield ""  # whatever changed before is to be looked at
+                while True:
+                    heard = False
+                    async for notice in connection.notifies(timeout=period_s, stop_after=1):
+                        heard = True
+                        yield notice.payload
+                    if not heard:
+                        yield ""
+        except psycopg.OperationalError:
+            yield ""
+            await asyncio.sleep(period_s)

@@ -1,0 +1,1 @@
+"""How a gRPC server of ours is built, what every call passes on its way in, and how it stops."""

@@ -1,0 +1,180 @@
+"""An object store in a folder. Objects lie under `objects/`, their checksums under `checksums/`, what is being written under `writing/`.
+
+The gateway's blob handler writes into the same folder by the same rule (services/gateway/internal/blobs), so the rule is part of the contract: write to
+`writing/`, sync, write the checksum, then rename.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from praxiscope_common.names import new_id
+from praxiscope_common.storage.port import (
+    CHUNK_BYTES,
+    Location,
+    ObjectInfo,
+    ObjectNotFoundError,
+    StoreFullError,
+    StoreUnavailableError,
+    check_key,
+)
+
+
+class FilesystemStore:
+    """Keeps objects in a folder that every service sees.
+
+    Args:
+        root: The folder; made if it is not there.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Makes the folders."""
+        self._objects = root / "objects"
+        self._checksums = root / "checksums"
+        self._writing = root / "writing"
+        for folder in (self._objects, self._checksums, self._writing):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes] | bytes) -> ObjectInfo:
+        """Stores bytes under `key`, in place of what was there."""
+        target = self._path(key)
+        temporary = self._writing / new_id()
+        digest = hashlib.sha256()
+        size_bytes = 0
+        try:
+            with temporary.open("wb") as file:
+                async for chunk in _as_chunks(chunks):
+                    digest.update(chunk)
+                    size_bytes += len(chunk)
+                    await asyncio.to_thread(file.write, chunk) if len(chunk) > CHUNK_BYTES // 4 else file.write(chunk)
+            await asyncio.to_thread(self._publish, temporary, key, target, digest.hexdigest())
+        except OSError as error:
+            raise _store_error(error) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return ObjectInfo(key=key, size_bytes=size_bytes, sha256=digest.hexdigest())
+
+    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Yields the bytes from `start` up to `end`, in chunks."""
+        with self.open_seekable(key) as file:
+            file.seek(start)
+            left = None if end is None else max(0, end - start)
+            while left is None or left > 0:
+                chunk = await asyncio.to_thread(file.read, CHUNK_BYTES if left is None else min(CHUNK_BYTES, left))
+                if not chunk:
+                    return
+                left = None if left is None else left - len(chunk)
+                yield chunk
+
+    async def stat(self, key: str) -> ObjectInfo:
+        """Returns what is known of the object under `key`."""
+        return await asyncio.to_thread(self._stat, key)
+
+    async def delete(self, key: str) -> None:
+        """Removes the object under `key`, if there is one."""
+        self._path(key).unlink(missing_ok=True)
+        (self._checksums / key).unlink(missing_ok=True)
+
+    async def delete_prefix(self, prefix: str) -> None:
+        """Removes all objects whose keys start with `prefix`, which ends with a slash."""
+        folder = check_key(prefix.rstrip("/"))
+        for base in (self._objects, self._checksums):
+            await asyncio.to_thread(shutil.rmtree, base / folder, ignore_errors=True)
+
+    async def list(self, prefix: str) -> AsyncIterator[str]:
+        """Yields the keys that start with `prefix`, which ends with a slash, in their order."""
+        base = self._objects / check_key(prefix.rstrip("/"))
+        for path in sorted(base.rglob("*")):
+            if path.is_file():
+                yield path.relative_to(self._objects).as_posix()
+
+    async def move(self, source: str, target: str) -> None:
+        """Puts the object under `source` under `target`; does nothing where that was done before."""
+        await asyncio.to_thread(self._move, source, target)
+
+    async def compose(self, sources: Sequence[str], target: str) -> ObjectInfo:
+        """Joins the objects under `sources` under `target` and returns what came of it; the sources stay."""
+
+        async def joined() -> AsyncIterator[bytes]:
+            for source in sources:
+                async for chunk in self.read(source):
+                    yield chunk
+
+        return await self.put(target, joined())
+
+    def open_seekable(self, key: str) -> BinaryIO:
+        """Returns a file to read from and seek in."""
+        try:
+            return self._path(key).open("rb")
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise ObjectNotFoundError(metadata={"key": key}) from error
+
+    async def locate_for_put(self, key: str, size_bytes: int, lifetime_s: int) -> Location:  # noqa: ARG002  the ticket limits both
+        """Returns the key itself: whoever holds a ticket shares the folder."""
+        return Location(key=check_key(key))
+
+    async def locate_for_get(self, key: str, lifetime_s: int) -> Location:  # noqa: ARG002  the ticket limits it
+        """Returns the key itself: whoever holds a ticket shares the folder."""
+        return Location(key=check_key(key))
+
+    async def probe(self) -> None:
+        """Returns if the folder is there and can be written to."""
+        if not os.access(self._writing, os.W_OK):
+            raise StoreUnavailableError(retry_after_s=1.0)
+
+    def _path(self, key: str) -> Path:
+        return self._objects / check_key(key)
+
+    def _stat(self, key: str) -> ObjectInfo:
+        path = self._path(key)
+        try:
+            size_bytes = path.stat().st_size
+        except FileNotFoundError as error:
+            raise ObjectNotFoundError(metadata={"key": key}) from error
+        try:
+            sha256 = (self._checksums / key).read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            with path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return ObjectInfo(key=key, size_bytes=size_bytes, sha256=sha256)
+
+    def _publish(self, temporary: Path, key: str, target: Path, sha256: str) -> None:
+        checksum = self._checksums / key
+        checksum.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        checksum.write_text(sha256, encoding="ascii")
+        temporary.replace(target)
+
+    def _move(self, source: str, target: str) -> None:
+        source_path, target_path = self._path(source), self._path(target)
+        if not source_path.exists():
+            if target_path.exists():
+                return
+            raise ObjectNotFoundError(metadata={"key": source})
+        for base in (self._checksums, self._objects):  # the object last: where it is, its checksum is
+            (base / target).parent.mkdir(parents=True, exist_ok=True)
+            if (base / source).exists():
+                (base / source).replace(base / target)
+
+
+async def _as_chunks(chunks: AsyncIterator[bytes] | bytes) -> AsyncIterator[bytes]:
+    if isinstance(chunks, bytes):
+        yield chunks
+        return
+    async for chunk in chunks:
+        yield chunk
+
+
+def _store_error(error: OSError) -> Exception:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return StoreFullError(retry_after_s=30.0)
+    return StoreUnavailableError(retry_after_s=1.0)

@@ -1,0 +1,1 @@
+"""The library: assets, uploads, operations."""

@@ -1,0 +1,1 @@
+"""Where the library keeps things: PostgreSQL, the object store, signed tickets."""

@@ -1,0 +1,143 @@
+"""Operations of every service, as the library shows and ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from library_service.core.errors import OperationNotDoneError, OperationNotFailedError
+from praxiscope_common import names
+from praxiscope_common.database import Connection, Database
+from praxiscope_common.jobs import operations
+from praxiscope_common.jobs.operations import Operation
+from praxiscope_common.jobs.worker import CancelledOperationError, listen
+from praxiscope_common.server.stages import resource_not_found
+from praxiscope_common.status import to_status
+
+_FALLBACK_PERIOD_S = 2.0
+
+
+@dataclass(kw_only=True)
+class Operations:
+    """Operations over the database; run `follow_changes` beside it.
+
+    Attributes:
+        database: Where their rows are.
+    """
+
+    database: Database
+    _watchers: dict[str, set[asyncio.Event]] = field(default_factory=dict)
+
+    async def find(self, name: str) -> Operation:
+        """Returns an operation."""
+        async with self.database.transaction() as connection:
+            return await self._find(connection, name)
+
+    async def list(
+        self, project_id: str, *, limit: int, before: tuple[str, str] | None, only_running: bool
+    ) -> Sequence[Operation]:
+        """Returns a project's operations, newest first."""
+        async with self.database.transaction() as connection:
+            return await operations.list_operations(
+                connection, project_id, limit=limit, before=before, only_running=only_running
+            )
+
+    async def watch(self, name: str) -> AsyncIterator[Operation]:
+        """Yields the operation at once and after every change, until it is done."""
+        operation_id = names.OPERATION.parse(name)[1]
+        changed = asyncio.Event()
+        self._watchers.setdefault(operation_id, set()).add(changed)
+        try:
+            shown: Operation | None = None
+            while True:
+                changed.clear()
+                operation = await self.find(name)
+                if operation != shown:
+                    yield operation
+                    shown = operation
+                if operation.is_done:
+                    return
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), _FALLBACK_PERIOD_S)
+        finally:
+            waiting = self._watchers[operation_id]
+            waiting.discard(changed)
+            if not waiting:
+                del self._watchers[operation_id]
+
+    async def wait(self, name: str, timeout_s: float) -> Operation:
+        """Returns the operation when it is done or the time is over."""
+        latest = await self.find(name)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                async for operation in self.watch(name):
+                    latest = operation
+        return latest
+
+    async def cancel(self, name: str) -> Operation:
+        """Asks for the end of an operation and of those it started; one that nobody works on ends at once."""
+        async with self.database.transaction() as connection:
+            operation = await self._find(connection, name, for_update=True)
+            if not operation.is_done:
+                await connection.execute(
+                    "WITH RECURSIVE family AS ("
+                    "  SELECT operation_id FROM jobs.operation WHERE operation_id = %(id)s"
+                    "  UNION SELECT child.operation_id FROM jobs.operation child JOIN family ON child.parent_operation_id = family.operation_id)"
+                    " UPDATE jobs.operation SET cancel_requested = true, update_time = now(),"
+                    "  state = CASE WHEN state IN ('queued', 'retrying') THEN 'cancelled' ELSE state END,"
+                    "  error = CASE WHEN state IN ('queued', 'retrying') THEN %(error)s ELSE error END,"
+                    "  end_time = CASE WHEN state IN ('queued', 'retrying') THEN now() ELSE end_time END"
+                    " WHERE operation_id IN (SELECT operation_id FROM family) AND state NOT IN ('succeeded', 'failed', 'cancelled')",
+                    {
+                        "id": operation.operation_id,
+                        "error": to_status(CancelledOperationError()).SerializeToString(),
+                    },
+                )
+            return await self._find(connection, name)
+
+    async def retry(self, name: str) -> Operation:
+        """Puts a failed operation back into its queue, with its attempts counted anew."""
+        async with self.database.transaction() as connection:
+            operation = await self._find(connection, name, for_update=True)
+            if operation.state != "failed":
+                raise OperationNotFailedError(metadata={"name": name, "state": operation.state})
+            await connection.execute(
+                "UPDATE jobs.operation SET state = 'queued', error = NULL, end_time = NULL, max_attempts = attempt_count + %s, update_time = now()"
+                " WHERE operation_id = %s",
+                [operations.MAX_ATTEMPTS, operation.operation_id],
+            )
+            await operations.enqueue(connection, operation.service, operation.operation_id, operations.DEFAULT_PRIORITY)
+            return await self._find(connection, name)
+
+    async def delete(self, name: str) -> None:
+        """Forgets an operation that is done."""
+        async with self.database.transaction() as connection:
+            operation = await self._find(connection, name, for_update=True)
+            if not operation.is_done:
+                raise OperationNotDoneError(metadata={"name": name, "state": operation.state})
+            await connection.execute(
+                "DELETE FROM jobs.operation WHERE operation_id = %s", [operation.operation_id]
+            )
+
+    async def forget_older_than(self, days: int) -> None:
+        """Forgets operations that ended long ago."""
+        async with self.database.transaction() as connection:
+            await connection.execute(
+                "DELETE FROM jobs.operation WHERE end_time < now() - make_interval(days => %s)", [days]
+            )
+
+    async def follow_changes(self) -> None:
+        """Wakes watchers when their operations change, until cancelled; one connection serves all of them."""
+        async for operation_id in listen(self.database, _FALLBACK_PERIOD_S):
+            for event in tuple(self._watchers.get(operation_id, ())):
+                event.set()
+
+    async def _find(self, connection: Connection, name: str, *, for_update: bool = False) -> Any:  # noqa: ANN401  always an Operation
+        project_id, operation_id = names.OPERATION.parse(name)
+        found = await operations.read_operation(connection, project_id, operation_id, for_update=for_update)
+        if found is None:
+            raise resource_not_found(name)
+        return found

@@ -1,0 +1,1 @@
+"""What the library knows, without any way to store or send it."""
