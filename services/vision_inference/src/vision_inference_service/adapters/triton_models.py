@@ -1,0 +1,172 @@
+"""The nets behind the core's ports, served by Triton over gRPC. Only small uint8 tensors travel, never frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import grpc
+import numpy as np
+from praxiscope_common.errors import DeadlineError, DomainError, InternalError, UnavailableError
+from tritonclient.grpc import InferInput
+from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from vision_inference_service.core.types import FloatArray, ImageArray
+
+_INPUT_NAME = "images"
+_INPUT_TYPE = "UINT8"
+
+
+class ModelServerUnavailableError(UnavailableError):
+    """The model server does not answer or has not loaded the model; try again."""
+
+    reason = "MODEL_SERVER_UNAVAILABLE"
+
+
+class ModelDeadlineError(DeadlineError):
+    """A net took longer than the call's time; try again or ask for less."""
+
+    reason = "MODEL_DEADLINE_EXCEEDED"
+
+
+class ModelAnswerError(InternalError):
+    """The model server refused a request of ours, or answered with another tensor than agreed."""
+
+    reason = "MODEL_ANSWER_INVALID"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TritonSettings:
+    """How Triton is called.
+
+    Attributes:
+        address: Host and port of its gRPC service.
+        deadline_s: Longest time for one inference, waiting in Triton's queue included.
+        person_model: Name of the person detector.
+        pose_model: Name of the landmark net.
+        object_model: Name of the object detector.
+        versions: Version by model name; a model that is not in it runs in its latest version.
+    """
+
+    address: str
+    deadline_s: float = 10.0
+    person_model: str = "movenet_multipose"
+    pose_model: str = "blazepose_full"
+    object_model: str = "centernet"
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+class TritonModels:
+    """Implements `PoseModels` and `ObjectModels`. Make it inside a running event loop; close it at the end.
+
+    Args:
+        settings: How Triton is called.
+        metadata: Called once per inference for the headers that go with it, as in `{"traceparent": …}`; names in lower
+            case.
+    """
+
+    def __init__(self, settings: TritonSettings, *, metadata: Callable[[], Mapping[str, str]]) -> None:
+        """Prepares the channel; nothing is sent yet."""
+        self._settings = settings
+        self._metadata = metadata
+        self._client = InferenceServerClient(settings.address)
+
+    async def detect_persons(self, image_rgb: ImageArray) -> FloatArray:
+        """Finds up to six people in (H, W, 3); see `PoseModels`."""
+        answer = await self._infer(self._settings.person_model, image_rgb[None], {"persons": (1, 6, 56)})
+        return answer["persons"][0]
+
+    async def estimate_landmarks(self, crops_rgb: ImageArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Estimates the landmarks in (N, 256, 256, 3); see `PoseModels`."""
+        count = len(crops_rgb)
+        answer = await self._infer(
+            self._settings.pose_model,
+            crops_rgb,
+            {"landmarks": (count, 39, 5), "world_landmarks": (count, 39, 3), "presence": (count, 1)},
+        )
+        return answer["landmarks"], answer["world_landmarks"], answer["presence"][:, 0]
+
+    async def detect_objects(self, image_rgb: ImageArray) -> FloatArray:
+        """Finds up to a hundred objects in (512, 512, 3); see `ObjectModels`."""
+        answer = await self._infer(self._settings.object_model, image_rgb[None], {"detections": (1, 100, 6)})
+        return answer["detections"][0]
+
+    async def are_ready(self) -> bool:
+        """Whether the server answers and has loaded all three nets; each ran an inference before it said so."""
+        names = (self._settings.person_model, self._settings.pose_model, self._settings.object_model)
+        try:
+            return all(
+                [
+                    await self._client.is_model_ready(
+                        name, self._version(name), client_timeout=self._settings.deadline_s
+                    )
+                    for name in names
+                ]
+            )
+        except InferenceServerException:
+            return False
+
+    async def close(self) -> None:
+        """Closes the channel."""
+        await self._client.close()
+
+    async def __aenter__(self) -> TritonModels:
+        """Itself."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes."""
+        await self.close()
+
+    def _version(self, model: str) -> str:
+        return self._settings.versions.get(model, "")
+
+    async def _infer(
+        self, model: str, images: ImageArray, shapes: Mapping[str, tuple[int, ...]]
+    ) -> dict[str, FloatArray]:
+        """One inference; checks that every tensor has the agreed shape, since a server can be up and answer with
+        nothing.
+        """
+        tensor = InferInput(_INPUT_NAME, list(images.shape), _INPUT_TYPE)
+        tensor.set_data_from_numpy(np.ascontiguousarray(images))
+        try:
+            answer = await self._client.infer(
+                model,
+                [tensor],
+                model_version=self._version(model),
+                client_timeout=self._settings.deadline_s,
+                headers=dict(self._metadata()),
+            )
+        except InferenceServerException as error:
+            raise _translate(error, model) from error
+        arrays: dict[str, FloatArray] = {}
+        for name, shape in shapes.items():
+            array = answer.as_numpy(name)
+            if array is None or array.shape != shape:
+                found = "nothing" if array is None else str(array.shape)
+                raise ModelAnswerError(
+                    f"{model} answered {name} with {found}, expected {shape}", metadata={"model": model}
+                )
+            arrays[name] = np.asarray(array, np.float32)
+        return arrays
+
+
+_UNAVAILABLE_CODES = frozenset(
+    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.RESOURCE_EXHAUSTED}
+)
+"""Triton says NOT_FOUND or UNAVAILABLE for a model that is not loaded yet."""
+
+
+def _translate(error: InferenceServerException, model: str) -> DomainError:
+    """Triton's error in the words of the domain."""
+    code = next((known for known in grpc.StatusCode if str(known) == error.status()), grpc.StatusCode.UNKNOWN)
+    metadata = {"model": model}
+    if code in _UNAVAILABLE_CODES:
+        return ModelServerUnavailableError(metadata=metadata, retry_after_s=1.0)
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return ModelDeadlineError(metadata=metadata)
+    return ModelAnswerError(metadata=metadata)

@@ -1,0 +1,223 @@
+"""Starts Triton on this machine, without a GPU and without root, from the PyPI wheel `nvidia-pytriton`.
+
+The wheel carries the real server with its `python` backend. It wants a folder of its own (the backend's stub must lie
+beside the backend and be executable), the interpreter's shared library, and an environment with numpy older than 2
+first on its path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_PACKAGES = Path("lib/python3.11/site-packages")
+_STUB = Path("python_backend_stubs/3.11/triton_python_backend_stub")
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+_EXIT_TIMEOUT_S = 5
+
+
+class TritonError(Exception):
+    """Triton cannot be started; the message says why and what to do."""
+
+
+def triton_command(
+    environment: Path,
+    runtime: Path,
+    repository: Path,
+    *,
+    http_port: int,
+    grpc_port: int,
+    metrics_port: int,
+    otlp_traces_url: str | None = None,
+) -> tuple[list[str], dict[str, str]]:
+    """The command that runs Triton in the foreground, and its whole environment. Stops on SIGTERM, after about 4 s.
+
+    Args:
+        environment: The model environment (requirements/models.in and triton.in).
+        runtime: Folder for the server's files; made on the first call, 120 MB.
+        repository: Triton's model repository, as `models.provision` makes it.
+        http_port: For HTTP and readiness (`/v2/health/ready`).
+        grpc_port: For inference.
+        metrics_port: For Prometheus (`/metrics`).
+        otlp_traces_url: Where to send spans, as in `http://127.0.0.1:4318/v1/traces`; only calls that carry a sampled
+            trace are traced.
+
+    Raises:
+        TritonError: The environment lacks the server or the interpreter's shared library.
+    """
+    environment = environment.absolute()
+    packages = environment / _PACKAGES
+    libraries = _interpreter_libraries(environment)
+    build_runtime(environment, runtime)
+    command = [
+        str(runtime.absolute() / "bin" / "tritonserver"),
+        f"--model-repository={repository.absolute()}",
+        f"--backend-directory={runtime.absolute() / 'backends'}",
+        f"--cache-directory={runtime.absolute() / 'caches'}",
+        "--http-address=127.0.0.1",
+        f"--http-port={http_port}",
+        "--grpc-address=127.0.0.1",
+        f"--grpc-port={grpc_port}",
+        "--metrics-address=127.0.0.1",
+        f"--metrics-port={metrics_port}",
+        "--allow-gpu-metrics=false",
+        "--pinned-memory-pool-byte-size=0",
+        f"--exit-timeout-secs={_EXIT_TIMEOUT_S}",
+    ]
+    if otlp_traces_url:
+        command += [
+            "--trace-config=mode=opentelemetry",
+            "--trace-config=level=TIMESTAMPS",
+            "--trace-config=rate=0",
+            f"--trace-config=opentelemetry,url={otlp_traces_url}",
+        ]
+    variables = {
+        # The stub's embedded interpreter finds its packages by the first python on the path.
+        "PATH": f"{environment / 'bin'}:{_SYSTEM_PATH}",
+        "LD_LIBRARY_PATH": f"{packages / 'nvidia_pytriton.libs'}:{libraries}",
+    }
+    return command, variables
+
+
+def build_runtime(environment: Path, runtime: Path) -> None:
+    """Copies the server out of the wheel, once per version of it.
+
+    Args:
+        environment: The model environment.
+        runtime: Where the copy lies; complete or not there at all.
+
+    Raises:
+        TritonError: The wheel is not in the environment.
+    """
+    packages = environment / _PACKAGES
+    wheel = packages / "pytriton" / "tritonserver"
+    versions = sorted(path.name for path in packages.glob("nvidia_pytriton-*.dist-info"))
+    if not versions or not wheel.is_dir():
+        raise TritonError(f"nvidia-pytriton is not installed in {environment}; install requirements/triton.txt there")
+    marker = runtime / "wheel"
+    if marker.is_file() and marker.read_text() == versions[-1]:
+        return
+    runtime.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=runtime.parent, prefix=".triton-") as folder:
+        made = Path(folder) / "new"
+        for part in ("bin", "backends", "caches"):
+            shutil.copytree(wheel / part, made / part)
+        stub = made / "backends" / "python" / _STUB.name
+        shutil.copyfile(wheel / _STUB, stub)
+        for executable in (stub, made / "bin" / "tritonserver"):
+            executable.chmod(0o755)
+        (made / "wheel").write_text(versions[-1])
+        if runtime.exists():
+            os.rename(runtime, Path(folder) / "old")
+        os.rename(made, runtime)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningTriton:
+    """A server that answers.
+
+    Attributes:
+        http_port: For HTTP.
+        grpc_port: For inference.
+        metrics_port: For Prometheus.
+        process_id: Of the server.
+    """
+
+    http_port: int
+    grpc_port: int
+    metrics_port: int
+    process_id: int
+
+    @property
+    def grpc_address(self) -> str:
+        """Host and port for inference."""
+        return f"127.0.0.1:{self.grpc_port}"
+
+
+@contextlib.contextmanager
+def run_triton(
+    environment: Path, runtime: Path, repository: Path, *, log: Path, timeout_s: float = 60.0
+) -> Iterator[RunningTriton]:
+    """Runs Triton on free ports for as long as the block lasts; for tests and measurements.
+
+    Args:
+        environment: The model environment.
+        runtime: Folder for the server's files.
+        repository: The model repository.
+        log: File for the server's output.
+        timeout_s: How long it may take to be ready.
+
+    Raises:
+        TritonError: It does not become ready.
+    """
+    http_port, grpc_port, metrics_port = _free_ports(3)
+    command, variables = triton_command(
+        environment, runtime, repository, http_port=http_port, grpc_port=grpc_port, metrics_port=metrics_port
+    )
+    with log.open("wb") as output, _process(command, variables, output.fileno()) as process:
+        _wait_until_ready(process, http_port, timeout_s, log)
+        yield RunningTriton(http_port=http_port, grpc_port=grpc_port, metrics_port=metrics_port, process_id=process.pid)
+
+
+@contextlib.contextmanager
+def _process(command: Sequence[str], variables: Mapping[str, str], output: int) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, env=dict(variables), stdout=output, stderr=output)  # noqa: S603 - ours
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=_EXIT_TIMEOUT_S + 10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], http_port: int, timeout_s: float, log: Path) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while time.monotonic() < deadline_s:
+        if process.poll() is not None:
+            raise TritonError(f"Triton ended with {process.returncode}; see {log}")
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            with urllib.request.urlopen(f"http://127.0.0.1:{http_port}/v2/health/ready", timeout=1.0):
+                return
+        time.sleep(0.05)
+    raise TritonError(f"Triton was not ready after {timeout_s} s; see {log}")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for opened in sockets:
+            opened.bind(("127.0.0.1", 0))
+        return [int(opened.getsockname()[1]) for opened in sockets]
+
+
+def _interpreter_libraries(environment: Path) -> Path:
+    """The folder with libpython3.11.so.1.0, to which the backend's stub is linked: the environment's own
+    interpreter's.
+    """
+    query = "import sysconfig; print(sysconfig.get_config_var('LIBDIR'))"
+    python = environment / "bin" / "python"
+    try:
+        answer = subprocess.run([python, "-c", query], check=True, capture_output=True, text=True)  # noqa: S603 - ours
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise TritonError(f"there is no working Python in {environment}") from error
+    folder = Path(answer.stdout.strip())
+    candidates = [folder, *folder.glob("*-linux-gnu")]
+    for candidate in candidates:
+        if (candidate / "libpython3.11.so.1.0").exists():
+            return candidate
+    raise TritonError(f"libpython3.11.so.1.0 is not in {folder}; install the Debian package libpython3.11")
