@@ -156,10 +156,11 @@ BYTETRACK_PRESET = ByteTrackConfig()
 # full view), people turn and jump, and
 # a person who comes back is far more often the one who left than somebody new.
 PEOPLE_PRESET = ByteTrackConfig(
-    high_score=0.3,
+    high_score=0.2,
     low_score=0.1,
     new_track_score=0.3,
     max_low_cost=0.7,
+    max_tentative_cost=0.9,
     lost_buffer_frames=150,
     coast_frames=10,
     relink=RelinkConfig(),

@@ -1,0 +1,1 @@
+"""Domain of biomechanics: what landmarks over time say about a body. Pure: arrays in, arrays and text out."""

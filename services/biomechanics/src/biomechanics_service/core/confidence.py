@@ -1,0 +1,95 @@
+"""How sure an angle is. Independent signs, each in [0, 1], multiply: one strong objection is enough to doubt an angle.
+
+1. Agreement: both nets, each for itself, give the same angle, save for their usual offset, for they place joints a
+little differently.
+2. Bones: limbs in the picture have a length that the person's limbs can have.
+3. Continuity: the angle fits the movement of the frames around it.
+4. Scores: what the nets say of their own points; the weakest sign, since BlazePose's presence stays near 1 on wrong
+poses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from biomechanics_service.core.config import ConfidenceConfig
+from biomechanics_service.core.landmarks import POINT_INDEX
+from biomechanics_service.core.types import FloatArray
+
+# The usual length of a limb is this percentile of its lengths: foreshortening only makes it shorter.
+USUAL_LENGTH_PERCENTILE = 80.0
+# Scores at which a net is as likely right as wrong; below MoveNet's 0.15 half of the points are more than a hand off.
+HALF_SCORE = 0.12
+
+
+def rate_agreement(first_deg: FloatArray, second_deg: FloatArray, config: ConfidenceConfig) -> FloatArray:
+    """Rates how well two nets' angles agree, less their median offset.
+
+    Args:
+        first_deg: Angle from one net. [T]
+        second_deg: Angle from the other. [T]
+        config: Scales.
+
+    Returns:
+        Sign in (0, 1]; NaN where one of them is missing. [T]
+    """
+    difference = (first_deg - second_deg + 180.0) % 360.0 - 180.0
+    seen = difference[np.isfinite(difference)]
+    # An offset of definition is small; a larger one is a net that is wrong most of the time, and is not forgiven.
+    offset = float(np.clip(np.median(seen), -15.0, 15.0)) if len(seen) else 0.0
+    return 1.0 / (1.0 + ((difference - offset) / config.agreement_deg) ** 2)
+
+
+def rate_continuity(angle_deg: FloatArray, expected_deg: FloatArray, config: ConfidenceConfig) -> FloatArray:
+    """Rates how well an angle fits the movement of its neighbours; NaN where it is missing. [T]"""
+    return 1.0 / (1.0 + ((angle_deg - expected_deg) / config.continuity_deg) ** 2)
+
+
+def rate_bones(points: FloatArray, bones: Sequence[tuple[str, str]], config: ConfidenceConfig) -> FloatArray:
+    """Rates whether limbs have lengths that they can have.
+
+    Args:
+        points: Merged points, pixels or metres. [T, 21, D]
+        bones: Limbs by the names of their ends.
+        config: Limits.
+
+    Returns:
+        The worst limb's sign in [0, 1]: 1 within the limits, falling to 0.1 at half the lower and twice the upper one;
+        NaN where an end is missing. [T]
+    """
+    worst = np.full(len(points), np.inf)
+    for start, end in bones:
+        length = np.linalg.norm(points[:, POINT_INDEX[end]] - points[:, POINT_INDEX[start]], axis=-1)
+        seen = length[np.isfinite(length)]
+        usual = float(np.percentile(seen, USUAL_LENGTH_PERCENTILE)) if len(seen) else float("nan")
+        ratio = length / max(usual, 1e-9)
+        too_short = np.log2(np.maximum(config.min_bone_ratio / np.maximum(ratio, 1e-6), 1.0))
+        too_long = np.log2(np.maximum(ratio / config.max_bone_ratio, 1.0))
+        worst = np.minimum(worst, np.maximum(10.0 ** -(too_short + too_long), 0.01))
+    return np.where(np.isfinite(worst), worst, np.nan)
+
+
+def rate_scores(scores: FloatArray, points: Sequence[str]) -> FloatArray:
+    """Rates the least score among an angle's points.
+
+    Args:
+        scores: Best score of either net per point, MoveNet's scale, NaN where not seen. [T, 21]
+        points: Names of the points.
+
+    Returns:
+        Sign in [0, 1), a half at `HALF_SCORE`; 0 where a point is missing. [T]
+    """
+    least = np.nan_to_num(scores[:, [POINT_INDEX[name] for name in points]]).min(axis=1)
+    return least**2 / (least**2 + HALF_SCORE**2)
+
+
+def combine_signs(signs: Sequence[FloatArray], *, missing: float) -> FloatArray:
+    """Multiplies signs; a missing one counts as `missing`, so that an angle with one witness is never as sure as one
+    with two. [T]
+    """
+    product = np.ones(len(signs[0]))
+    for sign in signs:
+        product = product * np.where(np.isfinite(sign), sign, missing)
+    return product

@@ -1,0 +1,88 @@
+"""Two nets' points become one, each net trusted as far as its points follow the movement of the neighbouring frames."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from biomechanics_service.core.config import FusionConfig
+from biomechanics_service.core.types import FloatArray
+
+# Rounds of reweighting; the weights change by less than 1 % after three.
+REWEIGHTING_COUNT = 3
+# Added to the diagonal of the normal equations: with few seen neighbours the curve becomes a line, then a constant,
+# instead of anything.
+RIDGE = (1e-9, 1e-3, 1e-2)
+
+
+def fit_local_motion(samples: FloatArray, weights: FloatArray, scale: FloatArray, half_window: int) -> FloatArray:
+    """Fits a parabola through the neighbouring frames of every frame, robustly, to all observers' samples at once.
+
+    Args:
+        samples: Samples of each observer, NaN where not seen. [T, observer, J, D]
+        weights: Trust in each observer. [observer]
+        scale: Distance at which a sample counts half, in the unit of the samples. [T]
+        half_window: Frames on each side.
+
+    Returns:
+        Where the movement of the neighbours, and of the frame itself, puts each point; NaN without any sample in the
+        window. [T, J, D]
+
+    **Source:** W. S. Cleveland, "Robust locally weighted regression", JASA 74, 1979; weights by Cauchy's function in
+    place of the bisquare.
+    """
+    time_count, observer_count = samples.shape[:2]
+    window = 2 * half_window + 1
+    padding = [(half_window, half_window)] + [(0, 0)] * (samples.ndim - 1)
+    padded = np.pad(samples, padding, constant_values=np.nan)
+    local = np.stack([padded[i : i + time_count] for i in range(window)], axis=1)  # [T, window, observer, J, D]
+    offsets = (np.arange(window) - half_window) / half_window
+    basis = np.stack([np.ones(window), offsets, offsets**2], axis=-1)  # [window, 3]
+    taper = (1.0 - np.abs(offsets) ** 3 * 0.9) ** 3
+    is_seen = np.isfinite(local).all(axis=-1)  # [T, window, observer, J]
+    values = np.where(is_seen[..., None], local, 0.0)
+    base = is_seen * taper[:, None, None] * weights[:, None]
+    # Start from the median, which no single wild frame moves.
+    flat = local.reshape(time_count, window * observer_count, *samples.shape[2:])
+    has_any = is_seen.any(axis=(1, 2))
+    center = np.full((time_count, *samples.shape[2:]), np.nan)
+    center[has_any] = np.nanmedian(np.where(has_any[:, None, :, None], flat, np.nan).swapaxes(1, 2)[has_any], axis=1)
+    curve = np.broadcast_to(np.nan_to_num(center)[:, None], (time_count, window, *samples.shape[2:]))
+    fit = center
+    # A first, wide scale lets fast points in that are far from the median without being wrong.
+    for factor in (4.0, *([1.0] * REWEIGHTING_COUNT)):
+        distance = np.linalg.norm(values - curve[:, :, None], axis=-1)
+        robust = base / (1.0 + (distance / (factor * scale[:, None, None, None])) ** 2)
+        normal = np.einsum("twoj,wa,wb->tjab", robust, basis, basis) + np.diag(RIDGE)
+        right = np.einsum("twoj,wa,twojd->tjad", robust, basis, values - np.nan_to_num(center)[:, None, None])
+        coefficients = np.linalg.solve(normal, right)  # [T, J, 3, D]
+        curve = np.einsum("wa,tjad->twjd", basis, coefficients) + np.nan_to_num(center)[:, None]
+        fit = np.where(has_any[..., None], curve[:, half_window], np.nan)
+    return fit
+
+
+def fuse_points(
+    coco: FloatArray, blazepose: FloatArray, body_size_px: FloatArray, config: FusionConfig
+) -> tuple[FloatArray, FloatArray]:
+    """Merges the two nets' points.
+
+    Args:
+        coco: MoveNet's points in the merged order, NaN where not seen. [T, J, 2] pixels
+        blazepose: BlazePose's. [T, J, 2] pixels
+        body_size_px: Size of the body in the picture. [T]
+        config: Weights.
+
+    Returns:
+        Merged points, NaN where neither net sees them; and their distance from the movement of the neighbours in
+        shares of the body's size. [T, J, 2], [T, J]
+    """
+    samples = np.stack([coco, blazepose], axis=1)
+    shares = np.array([1.0 - config.blazepose_share, config.blazepose_share])
+    scale = config.distance_scale * body_size_px
+    expected = fit_local_motion(samples, shares, scale, config.half_window)
+    distance = np.linalg.norm(samples - expected[:, None], axis=-1) / scale[:, None, None]  # [T, observer, J]
+    weights = np.where(np.isfinite(distance), shares[:, None] / (1.0 + distance**2), 0.0)
+    total = weights.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        merged = (weights[..., None] * np.nan_to_num(samples)).sum(axis=1) / total[..., None]
+    merged[total == 0.0] = np.nan
+    return merged, np.linalg.norm(merged - expected, axis=-1) / body_size_px[:, None]
