@@ -1,0 +1,1 @@
+"""What auth knows, without any way to store or send it."""
