@@ -67,11 +67,11 @@ def _convert_squared_difference(builder: GraphBuilder, node: Node) -> None:
 
 
 def _convert_floor_division(builder: GraphBuilder, node: Node) -> None:
-    """Whole numbers: ONNX cuts towards zero, TensorFlow towards minus infinity; they agree for the indices and sizes
-    that our models divide.
-    """
+    """ONNX divides whole numbers towards zero, TensorFlow towards minus infinity; so the rest is taken off first."""
     if node.attributes.get("T") == "DT_INT32":
-        builder.add("Div", node.inputs, [node.name])
+        dividend, divisor = node.inputs
+        multiple = builder.add("Sub", [dividend, builder.add("Mod", node.inputs)])
+        builder.add("Div", [multiple, divisor], [node.name])
     else:
         builder.add("Floor", [builder.add("Div", node.inputs)], [node.name])
 

@@ -1,5 +1,6 @@
-"""Runs one ONNX model inside Triton's `python` backend. All our models share this file; what differs stands in their
-config.pbtxt.
+"""Runs one ONNX model inside Triton's `python` backend.
+
+All our models share this file; what differs stands in their config.pbtxt.
 
 Parameters in config.pbtxt:
     divisor         What the uint8 input is divided by before it is given to the net; 1 leaves 0..255.
@@ -79,7 +80,7 @@ class TritonPythonModel:
         outputs = self._session.run(names, {self._net_input.name: net_input})
         return {
             name: np.ascontiguousarray(values).reshape(self._output_shapes[name])
-            for name, values in zip(names, outputs)
+            for name, values in zip(names, outputs, strict=True)
         }
 
 

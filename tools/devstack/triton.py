@@ -206,9 +206,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _interpreter_libraries(environment: Path) -> Path:
-    """The folder with libpython3.11.so.1.0, to which the backend's stub is linked: the environment's own
-    interpreter's.
-    """
+    """The folder with the environment's own libpython3.11.so.1.0, to which the backend's stub is linked."""
     query = "import sysconfig; print(sysconfig.get_config_var('LIBDIR'))"
     python = environment / "bin" / "python"
     try:

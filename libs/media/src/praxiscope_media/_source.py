@@ -318,9 +318,7 @@ class _Reading:
             yield from (frame for frame in decoded if isinstance(frame, VideoFrame))
 
     def _demux(self) -> Iterator[Packet]:
-        """All packets until the end or the place where the file breaks off; then an empty one that flushes the
-        decoder.
-        """
+        """All packets; where the file breaks off, an empty one that flushes the decoder ends them."""
         packets = self._container.demux()
         while True:
             try:
@@ -362,9 +360,7 @@ def _open_container(file: str | PathLike[str] | BinaryIO) -> InputContainer:
 
 
 def _looks_cut(file: str | PathLike[str] | BinaryIO) -> bool:
-    """Whether a file that cannot be opened begins like an MP4 or a Matroska file: then its end, with the table of
-    contents, is missing.
-    """
+    """Whether a file that cannot be opened begins like MP4 or Matroska: then its end is missing."""
     if isinstance(file, str | PathLike):
         with open(file, "rb") as opened:
             head = opened.read(8)

@@ -110,9 +110,7 @@ def cut_crops(image_rgb: ImageArray, windows: Sequence[CropWindow]) -> ImageArra
 
 
 def _cut_crop(image_rgb: ImageArray, window: CropWindow) -> ImageArray:
-    """Bilinear; a square that shrinks to less than half is first averaged down, or thin limbs would fall between the
-    samples.
-    """
+    """Bilinear; what shrinks to less than half is averaged down first, or thin limbs fall between the samples."""
     source_from_crop = window.source_from_crop().astype(np.float64)
     shrink = int(window.source_px_per_crop_px)
     if shrink >= 2:

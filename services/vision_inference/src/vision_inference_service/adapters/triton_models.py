@@ -128,9 +128,7 @@ class TritonModels:
     async def _infer(
         self, model: str, images: ImageArray, shapes: Mapping[str, tuple[int, ...]]
     ) -> dict[str, FloatArray]:
-        """One inference; checks that every tensor has the agreed shape, since a server can be up and answer with
-        nothing.
-        """
+        """One inference; a server can be up and answer with nothing, so the shapes are checked."""
         tensor = InferInput(_INPUT_NAME, list(images.shape), _INPUT_TYPE)
         tensor.set_data_from_numpy(np.ascontiguousarray(images))
         try:

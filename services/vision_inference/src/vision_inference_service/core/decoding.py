@@ -62,8 +62,10 @@ def decode_crop_persons(tensor: FloatArray, window: CropWindow, *, min_score: fl
 
 
 def _movenet_rows(tensor: FloatArray, min_score: float) -> list[tuple[FloatArray, float, FloatArray, FloatArray]]:
-    """Splits (6, 56) into corners (2, 2) xy, score, keypoints (17, 2) xy and their scores (17, 1), best first, all in
-    units of the image.
+    """Splits (6, 56) by person, best first.
+
+    Returns:
+        Corners (2, 2) x, y; score; keypoints (17, 2) x, y; their scores (17, 1); all in units of the image.
     """
     if tensor.shape != (MOVENET_PERSON_COUNT, _MOVENET_ROW_LENGTH):
         raise ValueError(f"the person detector must return shape (6, 56), but returned {tensor.shape}")

@@ -151,9 +151,7 @@ def intersection_over_union(first: FloatArray, second: FloatArray) -> FloatArray
 
 
 def box_around(points_xy: FloatArray) -> FloatArray:
-    """The smallest box (4,) that holds all the points (N, 2); NaN points are left out, and without any point the box is
-    NaN.
-    """
+    """The smallest box (4,) that holds all points (N, 2) that are not NaN; NaN where there is none."""
     finite = points_xy[np.isfinite(points_xy).all(axis=-1)]
     if len(finite) == 0:
         return np.full(4, np.nan, np.float32)

@@ -211,9 +211,7 @@ class PersonObserver:
         *,
         may_zoom: bool,
     ) -> _Find | None:
-        """The best of the search's weak answer and the zoomed views; upright first, turned views only when that
-        fails.
-        """
+        """The best of the search's weak answer and the zoomed views; turned views only when the others fail."""
         zoom = self._parameters.zoom
         options: list[_Find] = []
         if candidate is not None and self._is_believed(candidate, region, frame.offset_s):
@@ -235,9 +233,7 @@ class PersonObserver:
         scale: float,
         finds: Sequence[_Find],
     ) -> list[_Find]:
-        """What the detector sees in zoomed views of one expected box: people near it whom no one has found yet. Stops
-        at a strong find.
-        """
+        """Who is seen near one expected box in zoomed views, and was not found yet; stops at a strong find."""
         zoom = self._parameters.zoom
         results: list[_Find] = []
         for rotation_rad in rotations_rad:
@@ -254,9 +250,7 @@ class PersonObserver:
         return results
 
     def _is_plausible(self, candidate: PersonCandidate, region: Region, expected: FloatArray, offset_s: float) -> bool:
-        """Whether a zoomed find may be the person who is expected there: near enough, and the closer the weaker it
-        is.
-        """
+        """Whether a find may be the person who is expected there; the weaker it is, the closer it must be."""
         zoom = self._parameters.zoom
         if candidate.score < zoom.strong_score:
             overlap = float(intersection_over_union(candidate.box_px[None], expected[None])[0, 0])
@@ -273,9 +267,7 @@ class PersonObserver:
     async def _estimate_poses(
         self, frame: FramePixels, finds: Sequence[_Find], missed: Sequence[tuple[Region, FloatArray]]
     ) -> tuple[list[PersonObservation], list[PoseEstimate | None]]:
-        """Landmarks for everybody found and, as the last resort, for the missed regions whose proof is fresh; one call
-        of the net.
-        """
+        """Landmarks of everybody found and, as the last resort, of missed regions whose proof is fresh; one call."""
         parameters = self._parameters
         windows = [pose_window(find.candidate.box_px, find.candidate.keypoints_px, parameters) for find in finds]
         windows = windows[: parameters.max_persons]

@@ -10,9 +10,7 @@ from vision_inference_service.core.types import FloatArray, ImageArray
 
 
 class FramePixels(Protocol):
-    """One upright frame, from which the nets' inputs are cut. The pixels themselves stay on the other side of the
-    port.
-    """
+    """One upright frame, from which the nets' inputs are cut; its pixels stay on the other side of the port."""
 
     @property
     def frame_index(self) -> int:
@@ -39,9 +37,7 @@ class FramePixels(Protocol):
         ...
 
     async def crops_rgb(self, windows: Sequence[CropWindow]) -> ImageArray:
-        """Squares of the frame, (N, size, size, 3) RGB, black outside the frame; all windows have the same
-        `size_px`.
-        """
+        """Squares of one `size_px` out of the frame, (N, size_px, size_px, 3) RGB, black outside the frame."""
         ...
 
 

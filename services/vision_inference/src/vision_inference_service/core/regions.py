@@ -70,16 +70,12 @@ def match_regions(
 
 
 def is_zoom_due(region: Region, zoom: ZoomParameters) -> bool:
-    """Whether a region that the search missed is looked at in this frame: every frame at first, then more and more
-    patiently.
-    """
+    """Whether a region that the search missed is looked at now: in every frame at first, then patiently."""
     return region.miss_count < zoom.eager_miss_count or region.miss_count % zoom.patient_interval == 0
 
 
 def zoom_window(box: FloatArray, zoom: ZoomParameters, *, scale: float, rotation_rad: float) -> CropWindow:
-    """The square that is looked at closer around an expected box (4,), `scale` times as long as the box's longer
-    side.
-    """
+    """The square that is looked at closer: around a box (4,), `scale` times as long as its longer side."""
     center = box_center(box)
     return CropWindow(
         center_x_px=float(center[0]),

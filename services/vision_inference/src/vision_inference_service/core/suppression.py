@@ -80,9 +80,7 @@ def suppress_duplicates(
 def suppress_overlapping_objects(
     objects: Sequence[ObjectObservation], *, max_overlap: float
 ) -> list[ObjectObservation]:
-    """Keeps the best of the boxes of one class that overlap by more than `max_overlap` (intersection over union); best
-    first.
-    """
+    """Keeps the best of one class's boxes that overlap (intersection over union) by more; best first."""
     kept: list[ObjectObservation] = []
     for candidate in sorted(objects, key=lambda answer: -answer.score):
         rivals = [other.box_px for other in kept if other.class_index == candidate.class_index]
