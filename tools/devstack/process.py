@@ -1,0 +1,189 @@
+"""One process of the stack: how it is started, when it is ready, how it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tools.devstack.settings import StackError
+
+_FIRST_RESTART_S = 0.3
+_MAX_RESTART_S = 5.0
+_STEADY_AFTER_S = 30.0
+_READY_PERIOD_S = 0.1
+Probe = Callable[[], Awaitable[bool]]
+Sink = Callable[[str, bytes], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A process to be.
+
+    Attributes:
+        name: Its name in the log and in `make status`.
+        command: Program and arguments.
+        environment: Its whole environment.
+        is_ready: Says whether it does its work.
+        ready_timeout_s: How long that may take.
+        stop_signal: What asks it to end.
+        stop_timeout_s: How long that may take before it is killed.
+        user_id: The user it runs as, where that is not ours.
+        folder: Its working folder.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    is_ready: Probe
+    ready_timeout_s: float = 60.0
+    stop_signal: int = signal.SIGTERM
+    stop_timeout_s: float = 30.0
+    user_id: int | None = None
+    folder: Path | None = None
+
+
+@dataclass(kw_only=True)
+class RunningPart:
+    """A process that is kept running.
+
+    Attributes:
+        part: What it is.
+        sink: Gets every line it writes.
+        process: The process, while there is one.
+        is_ready: Whether it was seen to work since it was started.
+        restart_count: How often it was started again.
+        ready_s: How long its last start took.
+    """
+
+    part: Part
+    sink: Sink
+    process: asyncio.subprocess.Process | None = None
+    is_ready: bool = False
+    restart_count: int = 0
+    ready_s: float = 0.0
+    _is_stopping: bool = False
+    _keeper: asyncio.Task[None] | None = None
+    _ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def start(self) -> None:
+        """Starts the process, waits until it is ready, and keeps it running from then on.
+
+        Raises:
+            StackError: If it ends or stays unready.
+        """
+        self._keeper = asyncio.create_task(self._keep())
+        try:
+            await asyncio.wait_for(self._ready.wait(), self.part.ready_timeout_s)
+        except TimeoutError as error:
+            raise StackError(
+                f"{self.part.name} was not ready after {self.part.ready_timeout_s:.0f} s; its log says why (make logs)."
+            ) from error
+
+    async def stop(self) -> None:
+        """Asks the process to end, and kills its group where it does not."""
+        self._is_stopping = True
+        process = self.process
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(self.part.stop_signal)
+            try:
+                await asyncio.wait_for(process.wait(), self.part.stop_timeout_s)
+            except TimeoutError:
+                self.sink(self.part.name, b"did not end in time and is killed")
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+
+    async def _keep(self) -> None:
+        pause_s = _FIRST_RESTART_S
+        while not self._is_stopping:
+            started_s = time.monotonic()
+            try:
+                await self._run_once()
+            except OSError as error:
+                self.sink(self.part.name, f"cannot be started: {error}".encode())
+            self.is_ready = False
+            if self._is_stopping:
+                return
+            code = self.process.returncode if self.process else None
+            self.sink(self.part.name, f"ended with {code} and is started again in {pause_s:.1f} s".encode())
+            await asyncio.sleep(pause_s)
+            ran_s = time.monotonic() - started_s
+            pause_s = _FIRST_RESTART_S if ran_s > _STEADY_AFTER_S else min(_MAX_RESTART_S, pause_s * 2)
+            self.restart_count += 1
+
+    async def _run_once(self) -> None:
+        self.process = await asyncio.create_subprocess_exec(
+            *self.part.command,
+            env=dict(self.part.environment),
+            cwd=self.part.folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+            limit=1 << 20,
+            **({"user": self.part.user_id, "group": self.part.user_id, "extra_groups": []} if self.part.user_id else {}),
+        )
+        started_s = time.monotonic()
+        waiting = asyncio.create_task(self._await_ready(started_s))
+        try:
+            await self._copy_lines(self.process)
+            await self.process.wait()
+        finally:
+            waiting.cancel()
+
+    async def _await_ready(self, started_s: float) -> None:
+        while not await self.part.is_ready():
+            await asyncio.sleep(_READY_PERIOD_S)
+        self.is_ready = True
+        self.ready_s = time.monotonic() - started_s
+        self.sink(self.part.name, f"is ready after {self.ready_s:.1f} s".encode())
+        self._ready.set()
+
+    async def _copy_lines(self, process: asyncio.subprocess.Process) -> None:
+        if process.stdout is None:
+            return
+        while True:
+            try:
+                line = await process.stdout.readline()
+            except ValueError:  # a line longer than the limit; its rest follows as lines of its own
+                continue
+            if not line:
+                return
+            self.sink(self.part.name, line.rstrip(b"\n"))
+
+
+async def run_to_end(name: str, command: Sequence[str], environment: Mapping[str, str], sink: Sink) -> None:
+    """Runs a command that ends by itself.
+
+    Raises:
+        StackError: If it fails, with the last of what it said.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=dict(environment),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    for line in output.splitlines():
+        sink(name, line)
+    if process.returncode:
+        said = output.decode(errors="replace").strip()[-2000:]
+        raise StackError(f"{name} failed with {process.returncode}:\n{said}")
+
+
+if sys.platform != "linux":
+    raise StackError("The stack runs on Linux.")
