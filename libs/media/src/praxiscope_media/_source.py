@@ -287,16 +287,23 @@ class _Reading:
         """
         if start_frame == 0:
             return None, None
-        times = [
-            packet.pts
+        packets = [
+            (packet.pts, packet.dts, packet.is_keyframe)
             for packet in self._container.demux(self._stream)
             if packet.size > 0 and not packet.is_discard and not packet.is_corrupt
         ]
-        known = sorted(time for time in times if time is not None)
+        known = sorted(pts for pts, _, _ in packets if pts is not None)
         self._rewind()
-        if len(known) != len(times) or len(set(known)) != len(known) or start_frame >= len(known):
+        if len(known) != len(packets) or len(set(known)) != len(known) or start_frame >= len(known):
             return None, None
-        self._container.seek(known[start_frame], stream=self._stream, backward=True, any_frame=False)
+        # Containers seek by decoding time, which runs ahead of the presentation time: a key frame may be decoded before
+        # the wanted frame and shown after it. So the key frame is chosen here, by presentation time.
+        key_times = [
+            (pts, dts) for pts, dts, is_key in packets if is_key and pts is not None and pts <= known[start_frame]
+        ]
+        if key_times:
+            pts, dts = max(key_times, key=lambda times: times[0])
+            self._container.seek(pts if dts is None else dts, stream=self._stream, backward=True, any_frame=False)
         return known[0], known[start_frame]
 
     def _offset(self, decoded: VideoFrame, first_pts: int | None) -> Fraction | None:
