@@ -15,6 +15,7 @@ from biomechanics_service.core.confidence import (
     rate_bones,
     rate_continuity,
     rate_scores,
+    rate_support,
 )
 from biomechanics_service.core.config import MotionConfig
 from biomechanics_service.core.fusion import fit_local_motion
@@ -23,6 +24,7 @@ from biomechanics_service.core.landmarks import POINT_NAMES
 from biomechanics_service.core.points import MergedPoints, merge_person, place_markers
 from biomechanics_service.core.types import (
     AngleSeries,
+    BoolArray,
     FloatArray,
     MotionAnalysis,
     PersonMotion,
@@ -129,9 +131,7 @@ def _measure_plane_angle(
     factor = config.confidence.single_net_factor if angle.is_single_net else 1.0
     indices = [POINT_NAMES.index(name) for name in angle.points]
     is_filled = merged.is_filled[:, indices].any(axis=1)
-    return _finish_angle(
-        angle.name, raw, signs, np.where(is_filled, config.confidence.filled_factor, factor), time_s, config
-    )
+    return _finish_angle(angle.name, raw, signs, factor, is_filled, time_s, config)
 
 
 def _measure_space_angles(merged: MergedPoints, time_s: FloatArray, config: MotionConfig) -> dict[str, AngleSeries]:
@@ -155,20 +155,30 @@ def _measure_space_angles(merged: MergedPoints, time_s: FloatArray, config: Moti
             rate_bones(merged.space_m, bones, config.confidence),
             rate_scores(merged.scores, points),
         ]
-        results[name] = _finish_angle(name, raw, signs, np.ones(len(time_s)), time_s, config)
+        results[name] = _finish_angle(name, raw, signs, 1.0, np.zeros(len(time_s), dtype=np.bool_), time_s, config)
     return results
 
 
 def _finish_angle(
-    name: str, raw: FloatArray, signs: list[FloatArray], factor: FloatArray, time_s: FloatArray, config: MotionConfig
+    name: str,
+    raw: FloatArray,
+    signs: list[FloatArray],
+    factor: float | FloatArray,
+    is_filled: BoolArray,
+    time_s: FloatArray,
+    config: MotionConfig,
 ) -> AngleSeries:
     """Adds the sign of continuity, then filters what is worth filtering and takes its rate and range."""
     outlier = np.full(len(raw), CONTINUITY_OUTLIER_DEG)
-    expected = fit_local_motion(raw[:, None, None, None], np.ones(1), outlier, CONTINUITY_HALF_WINDOW)[:, 0, 0]
-    signs = [*signs, rate_continuity(raw, expected, config.confidence)]
+    expected = fit_local_motion(raw[:, None, None, None], np.ones((1, 1)), outlier, CONTINUITY_HALF_WINDOW)[:, 0, 0]
+    support = rate_support(np.isfinite(raw) & ~is_filled, CONTINUITY_HALF_WINDOW)
+    signs = [*signs, rate_continuity(raw, expected, config.confidence), support]
+    factor = np.where(is_filled, config.confidence.filled_factor, factor)
     confidence = np.where(np.isfinite(raw), np.clip(factor * combine_signs(signs, missing=MISSING_SIGN), 0.0, 1.0), 0.0)
-    usable = np.where(confidence >= config.confidence.min_filter_confidence, raw, np.nan)
-    bridged, _ = fill_gaps(usable, time_s, max_gap_s=config.max_gap_s)
+    # A guess is not a measurement: better no number than one that somebody believes.
+    is_guess = confidence < config.confidence.min_confidence
+    raw, confidence = np.where(is_guess, np.nan, raw), np.where(is_guess, 0.0, confidence)
+    bridged, _ = fill_gaps(raw, time_s, max_gap_s=config.max_gap_s)
     filtered = filter_low_pass(bridged, time_s, cutoff_hz=config.cutoff_hz, order=config.filter_order)
     sure = filtered[(confidence > SURE) & np.isfinite(filtered)]
     is_enough = len(sure) >= MIN_SURE_FRAMES

@@ -3,7 +3,7 @@
 1. Agreement: both nets, each for itself, give the same angle, save for their usual offset, for they place joints a
 little differently.
 2. Bones: limbs in the picture have a length that the person's limbs can have.
-3. Continuity: the angle fits the movement of the frames around it.
+3. Continuity: the angle fits the movement of the frames around it, and there are such frames.
 4. Scores: what the nets say of their own points; the weakest sign, since BlazePose's presence stays near 1 on wrong
 poses.
 """
@@ -16,12 +16,14 @@ import numpy as np
 
 from biomechanics_service.core.config import ConfidenceConfig
 from biomechanics_service.core.landmarks import POINT_INDEX
-from biomechanics_service.core.types import FloatArray
+from biomechanics_service.core.types import BoolArray, FloatArray
 
 # The usual length of a limb is this percentile of its lengths: foreshortening only makes it shorter.
 USUAL_LENGTH_PERCENTILE = 80.0
 # Scores at which a net is as likely right as wrong; below MoveNet's 0.15 half of the points are more than a hand off.
 HALF_SCORE = 0.12
+# With this share of the neighbours measured, an angle is as well supported as it gets.
+FULL_SUPPORT = 0.75
 
 
 def rate_agreement(first_deg: FloatArray, second_deg: FloatArray, config: ConfidenceConfig) -> FloatArray:
@@ -45,6 +47,24 @@ def rate_agreement(first_deg: FloatArray, second_deg: FloatArray, config: Confid
 def rate_continuity(angle_deg: FloatArray, expected_deg: FloatArray, config: ConfidenceConfig) -> FloatArray:
     """Rates how well an angle fits the movement of its neighbours; NaN where it is missing. [T]"""
     return 1.0 / (1.0 + ((angle_deg - expected_deg) / config.continuity_deg) ** 2)
+
+
+def rate_support(is_measured: BoolArray, half_window: int) -> FloatArray:
+    """Rates how many of the neighbouring frames were measured, for where few were, continuity proves little.
+
+    Args:
+        is_measured: Where the angle was measured in the frame itself, not put into a gap. [T]
+        half_window: Frames on each side; those before the first and after the last one are not missed.
+
+    Returns:
+        Sign in [0, 1]: 1 where three quarters or more of the neighbours were measured. [T]
+    """
+    kernel = np.ones(2 * half_window + 1)
+    kernel[half_window] = 0.0
+    window = slice(half_window, half_window + len(is_measured))
+    seen = np.convolve(is_measured, kernel)[window]
+    possible = np.convolve(np.ones(len(is_measured)), kernel)[window]
+    return np.minimum(seen / np.maximum(possible, 1.0) / FULL_SUPPORT, 1.0)
 
 
 def rate_bones(points: FloatArray, bones: Sequence[tuple[str, str]], config: ConfidenceConfig) -> FloatArray:

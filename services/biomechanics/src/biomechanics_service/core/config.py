@@ -38,6 +38,9 @@ class SeenConfig:
             and are still useful.
         min_presence: Least presence of a whole BlazePose pose, [0, 1]. A low presence is telling; a high one is not,
             it stays near 1 on wrong poses.
+        min_single_coco_score: Least MoveNet score where BlazePose does not see the point, [0, 1]: one witness must be
+            surer than two.
+        min_single_visibility: Least BlazePose visibility where MoveNet does not see the point, [0, 1].
         border_px: How far inside the picture a point must lie, pixels, [0, 100]: nets put points of cut-off limbs onto
             the border.
     """
@@ -45,7 +48,9 @@ class SeenConfig:
     min_coco_score: float = _parameter(0.1, 0.0, 1.0)
     min_visibility: float = _parameter(0.2, 0.0, 1.0)
     min_presence: float = _parameter(0.5, 0.0, 1.0)
-    border_px: float = _parameter(4.0, 0.0, 100.0)
+    min_single_coco_score: float = _parameter(0.35, 0.0, 1.0)
+    min_single_visibility: float = _parameter(0.5, 0.0, 1.0)
+    border_px: float = _parameter(12.0, 0.0, 100.0)
 
     def __post_init__(self) -> None:
         """Checks the ranges."""
@@ -85,15 +90,31 @@ class FusionConfig:
     Attributes:
         half_window: Frames on each side that say where a point should be, [1, 30]. 3 (0.1 s at 30 Hz): short against a
             step, longer than a flicker.
-        distance_scale: Distance from there at which a net's word counts half, [0.001, 1].
-        blazepose_share: Weight of BlazePose where both agree with the movement, [0, 1]. Above a half for the steadier
-            net (knee jitter 2 to 3
-            degrees against 3 to 5).
+        offset_half_window: Frames on each side over which the nets' usual offset is taken, [1, 300]. 20 (two thirds of
+            a second): joints are placed a
+            little differently by the nets, and the difference changes with the pose, not from frame to frame.
+        max_offset: Largest offset that passes for a matter of definition, [0, 1]. 0.12: hips of a crouching body
+            differ by so much.
+        distance_scale: Distance from the movement of the neighbours at which a sample counts half in finding that
+            movement, [0.001, 1].
+        tie_distance: Nets closer to each other than this are merged by `blazepose_share` alone, [0.0001, 1].
+        reject_distance: Distance from there beyond which a net's point counts as not seen, [0.001, 1]. 0.06 (23 px of
+            380) is twice the usual
+            disagreement of the nets.
+        blazepose_share: Weight of BlazePose where both agree with the movement, [0, 1]. 0.7: inverse variances of the
+            flicker of knee angles
+            (MoveNet 2.5 to 5 degrees, BlazePose full 1.5 to 4). One weight for all points: a net's errors go together
+            along a limb, and mixing
+            weights within it would take that apart.
     """
 
-    half_window: int = field(default=3, metadata={"low": 1, "high": 30})
-    distance_scale: float = _parameter(0.03, 0.001, 1.0)
-    blazepose_share: float = _parameter(0.6, 0.0, 1.0)
+    half_window: int = field(default=5, metadata={"low": 1, "high": 30})
+    offset_half_window: int = field(default=20, metadata={"low": 1, "high": 300})
+    max_offset: float = _parameter(0.12, 0.0, 1.0)
+    distance_scale: float = _parameter(0.04, 0.001, 1.0)
+    tie_distance: float = _parameter(0.01, 0.0001, 1.0)
+    reject_distance: float = _parameter(0.06, 0.001, 1.0)
+    blazepose_share: float = _parameter(0.7, 0.0, 1.0)
 
     def __post_init__(self) -> None:
         """Checks the ranges."""
@@ -133,16 +154,16 @@ class ConfidenceConfig:
         max_bone_ratio: A limb drawn longer than this many usual lengths is wrong, [1, 5].
         single_net_factor: Factor where only one net sees a point (the feet), [0, 1].
         filled_factor: Factor on values that were put into a gap, [0, 1].
-        min_filter_confidence: Samples below do not enter the filtered curve; a short gap is filled instead, [0, 1].
+        min_confidence: An angle below is a guess and is left out, [0, 1].
     """
 
-    agreement_deg: float = _parameter(22.0, 1.0, 180.0)
+    agreement_deg: float = _parameter(26.0, 1.0, 180.0)
     continuity_deg: float = _parameter(15.0, 1.0, 180.0)
     min_bone_ratio: float = _parameter(0.6, 0.0, 1.0)
     max_bone_ratio: float = _parameter(1.25, 1.0, 5.0)
     single_net_factor: float = _parameter(0.7, 0.0, 1.0)
     filled_factor: float = _parameter(0.5, 0.0, 1.0)
-    min_filter_confidence: float = _parameter(0.15, 0.0, 1.0)
+    min_confidence: float = _parameter(0.15, 0.0, 1.0)
 
     def __post_init__(self) -> None:
         """Checks the ranges."""

@@ -19,7 +19,7 @@ def fit_local_motion(samples: FloatArray, weights: FloatArray, scale: FloatArray
 
     Args:
         samples: Samples of each observer, NaN where not seen. [T, observer, J, D]
-        weights: Trust in each observer. [observer]
+        weights: Trust in each observer for each point. [observer, J or 1]
         scale: Distance at which a sample counts half, in the unit of the samples. [T]
         half_window: Frames on each side.
 
@@ -40,7 +40,7 @@ def fit_local_motion(samples: FloatArray, weights: FloatArray, scale: FloatArray
     taper = (1.0 - np.abs(offsets) ** 3 * 0.9) ** 3
     is_seen = np.isfinite(local).all(axis=-1)  # [T, window, observer, J]
     values = np.where(is_seen[..., None], local, 0.0)
-    base = is_seen * taper[:, None, None] * weights[:, None]
+    base = is_seen * taper[:, None, None] * weights
     # Start from the median, which no single wild frame moves.
     flat = local.reshape(time_count, window * observer_count, *samples.shape[2:])
     has_any = is_seen.any(axis=(1, 2))
@@ -60,10 +60,47 @@ def fit_local_motion(samples: FloatArray, weights: FloatArray, scale: FloatArray
     return fit
 
 
+def align_nets(
+    coco: FloatArray, blazepose: FloatArray, body_size_px: FloatArray, config: FusionConfig
+) -> tuple[FloatArray, FloatArray]:
+    """Takes out the offset between two nets that place joints a little differently, by moving each towards the other.
+
+    Where one net then loses a point, the other goes on without a step.
+
+    Args:
+        coco: MoveNet's points in the merged order, NaN where not seen. [T, J, 2] pixels
+        blazepose: BlazePose's. [T, J, 2] pixels
+        body_size_px: Size of the body in the picture. [T]
+        config: Window, limit and weights.
+
+    Returns:
+        Both nets' points, moved. [T, J, 2], [T, J, 2]
+    """
+    time_count, half_window = len(coco), config.offset_half_window
+    padded = np.pad(blazepose - coco, [(half_window, half_window), (0, 0), (0, 0)], constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half_window + 1, axis=0)  # [T, J, 2, window]
+    offset = np.full(coco.shape, np.nan)
+    is_known = np.isfinite(windows).any(axis=-1)
+    offset[is_known] = np.nanmedian(windows[is_known], axis=-1)
+    times = np.arange(time_count)
+    for i_point in range(offset.shape[1]):
+        for i_axis in range(offset.shape[2]):
+            column = offset[:, i_point, i_axis]
+            known = np.isfinite(column)
+            offset[:, i_point, i_axis] = np.interp(times, times[known], column[known]) if known.any() else 0.0
+    length = np.linalg.norm(offset, axis=-1, keepdims=True)
+    limit = config.max_offset * body_size_px[:, None, None]
+    offset = offset * np.minimum(limit / np.maximum(length, 1e-9), 1.0)
+    return coco + config.blazepose_share * offset, blazepose - (1.0 - config.blazepose_share) * offset
+
+
 def fuse_points(
     coco: FloatArray, blazepose: FloatArray, body_size_px: FloatArray, config: FusionConfig
 ) -> tuple[FloatArray, FloatArray]:
-    """Merges the two nets' points.
+    """Merges the two nets' points: of all places between them the one that fits the neighbours' movement best.
+
+    The result always lies between what the nets said in that very frame: nothing is smoothed away that both of them
+    saw.
 
     Args:
         coco: MoveNet's points in the merged order, NaN where not seen. [T, J, 2] pixels
@@ -72,17 +109,25 @@ def fuse_points(
         config: Weights.
 
     Returns:
-        Merged points, NaN where neither net sees them; and their distance from the movement of the neighbours in
+        Merged points, NaN where no net sees them near the movement of their neighbours; and their distance from the
+        movement of the neighbours in
         shares of the body's size. [T, J, 2], [T, J]
     """
     samples = np.stack([coco, blazepose], axis=1)
-    shares = np.array([1.0 - config.blazepose_share, config.blazepose_share])
+    trust = np.array([[1.0 - config.blazepose_share], [config.blazepose_share]])  # [observer, 1]
     scale = config.distance_scale * body_size_px
-    expected = fit_local_motion(samples, shares, scale, config.half_window)
-    distance = np.linalg.norm(samples - expected[:, None], axis=-1) / scale[:, None, None]  # [T, observer, J]
-    weights = np.where(np.isfinite(distance), shares[:, None] / (1.0 + distance**2), 0.0)
-    total = weights.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        merged = (weights[..., None] * np.nan_to_num(samples)).sum(axis=1) / total[..., None]
-    merged[total == 0.0] = np.nan
+    expected = fit_local_motion(samples, trust, scale, config.half_window)
+    distance = np.linalg.norm(samples - expected[:, None], axis=-1) / body_size_px[:, None, None]  # [T, observer, J]
+    is_near = distance <= config.reject_distance
+    between = blazepose - coco
+    tie_px2 = (config.tie_distance * body_size_px[:, None]) ** 2
+    # Least squares over the place between the nets, held towards the usual weight where they are too close for a
+    # choice.
+    wanted = np.sum((expected - coco) * between, axis=-1) + tie_px2 * config.blazepose_share
+    share = np.clip(wanted / (np.sum(between**2, axis=-1) + tie_px2), 0.0, 1.0)  # [T, J], NaN unless both are seen
+    share = np.where(is_near[:, 0], np.where(is_near[:, 1], share, 0.0), np.where(is_near[:, 1], 1.0, np.nan))
+    # A weight of zero must not let the NaN of a net that sees nothing through.
+    merged = np.where((share < 1.0)[..., None], (1.0 - share[..., None]) * np.nan_to_num(coco), 0.0)
+    merged = merged + np.where((share > 0.0)[..., None], share[..., None] * np.nan_to_num(blazepose), 0.0)
+    merged[np.isnan(share)] = np.nan
     return merged, np.linalg.norm(merged - expected, axis=-1) / body_size_px[:, None]

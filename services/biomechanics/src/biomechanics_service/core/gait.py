@@ -48,11 +48,8 @@ def find_gait_events(
     if len(seen_legs) < 20:
         return _refuse("the legs were not seen for long enough")
     leg_px = float(np.percentile(seen_legs, 80))
-    is_upright = (
-        pelvis[:, 1]
-        < np.nanmean([points_px[:, POINT_INDEX["left_ankle"], 1], points_px[:, POINT_INDEX["right_ankle"], 1]], axis=0)
-        - 0.5 * leg_px
-    )
+    ankle_y = np.fmax(points_px[:, POINT_INDEX["left_ankle"], 1], points_px[:, POINT_INDEX["right_ankle"], 1])
+    is_upright = pelvis[:, 1] < ankle_y - 0.5 * leg_px
     is_side = np.array([view == View.SIDE for view in views]) & (facing != 0.0) & is_upright
     if is_side.mean() < MIN_SIDE_SHARE:
         return _refuse("the person was not seen upright and from the side for most of the recording")

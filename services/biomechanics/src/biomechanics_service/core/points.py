@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from biomechanics_service.core.config import MotionConfig, SeenConfig
-from biomechanics_service.core.fusion import fuse_points
+from biomechanics_service.core.fusion import align_nets, fuse_points
 from biomechanics_service.core.landmarks import (
     ARM_POINTS,
     BLAZEPOSE_OF_POINT,
@@ -38,7 +38,7 @@ class MergedPoints:
     """Points of one person after repair and merging, before any low-pass.
 
     Attributes:
-        coco_px: MoveNet's points, sides repaired, NaN where not seen. [T, 21, 2]
+        coco_px: MoveNet's points, sides repaired, usual offset taken out, NaN where not seen. [T, 21, 2]
         blazepose_px: BlazePose's. [T, 21, 2]
         points_px: Merged. [T, 21, 2]
         is_filled: Where a gap was filled. [T, 21]
@@ -86,6 +86,7 @@ def merge_person(person: PersonSeries, config: MotionConfig) -> MergedPoints:
         left = np.array(BLAZEPOSE_LEFT_OF_LIMB[limb])
         world = _exchange(world, swap_blaze, np.stack([left, left + 1]))
         counts[f"movenet_{limb}"], counts[f"blazepose_{limb}"] = int(swap_coco.sum()), int(swap_blaze.sum())
+    coco, blazepose = align_nets(coco, blazepose, body_size_px, config.fusion)
     merged, residual = fuse_points(coco, blazepose, body_size_px, config.fusion)
     points, is_filled = fill_gaps(merged, person.time_s, max_gap_s=config.max_gap_s)
     space = world[:, BLAZEPOSE_OF_POINT].copy()
@@ -161,6 +162,12 @@ def _pick_seen(person: PersonSeries, config: SeenConfig) -> tuple[FloatArray, Fl
     for points in (coco, blazepose):
         with np.errstate(invalid="ignore"):
             points[~((points >= config.border_px) & (points <= limit)).all(axis=-1)] = np.nan
+    # The feet have one witness always; asking more of it there would only lose them.
+    coco_alone = ~np.isfinite(blazepose).all(axis=-1)[:, :COCO_COUNT]
+    blazepose_alone = ~np.isfinite(coco).all(axis=-1)[:, :COCO_COUNT]
+    visibility = person.blazepose_visibility[:, BLAZEPOSE_OF_POINT][:, :COCO_COUNT]
+    coco[:, :COCO_COUNT][coco_alone & (person.coco_scores < config.min_single_coco_score)] = np.nan
+    blazepose[:, :COCO_COUNT][blazepose_alone & (visibility < config.min_single_visibility)] = np.nan
     return coco, blazepose
 
 
