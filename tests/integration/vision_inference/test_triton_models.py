@@ -1,0 +1,201 @@
+"""The real nets in the real model server, on the real sample video.
+
+Needs the model environment (.venv-models) and the sample video; see the fixtures for where they are looked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from praxiscope_media import MediaLimits, VideoSource
+from vision_inference_service.adapters.frame_pixels import ImagePixels, cut_crops
+from vision_inference_service.adapters.triton_models import (
+    ModelAnswerError,
+    ModelDeadlineError,
+    ModelServerUnavailableError,
+    TritonModels,
+    TritonSettings,
+)
+from vision_inference_service.adapters.video_frames import VideoReading, open_video
+from vision_inference_service.core.geometry import CropWindow
+from vision_inference_service.core.memory import RegionMemory
+from vision_inference_service.core.objects import find_objects
+from vision_inference_service.core.observer import PersonObserver
+from vision_inference_service.core.parameters import ObjectParameters, ObserverParameters
+
+from tools.devstack.triton import RunningTriton, run_triton
+
+ROOT = Path(__file__).parents[3]
+STATE = ROOT / ".praxiscope"
+ENVIRONMENT = ROOT / ".venv-models"
+
+_SAME = 1e-4
+"""The same weights and the same library, in an environment with another numpy."""
+
+
+@pytest.fixture(scope="module")
+def repository() -> Path:
+    """The provisioned model repository; up to date in a tenth of a second, or fetched and converted."""
+    folder = STATE / "triton" / "repository"
+    command = [ENVIRONMENT / "bin" / "python", "-m", "models.provision", "--output", folder, "--cache", STATE / "cache"]
+    subprocess.run(command, check=True, cwd=ROOT)  # noqa: S603 - our own command
+    return folder
+
+
+@pytest.fixture(scope="module")
+def triton(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
+    """A running server."""
+    log = tmp_path_factory.mktemp("triton") / "triton.log"
+    with run_triton(ENVIRONMENT, STATE / "triton" / "runtime", repository, log=log) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sample_video() -> Path:
+    """The sample video of the package sports2d."""
+    path = Path(os.environ.get("PRAXISCOPE_SAMPLE_VIDEO", STATE / "samples" / "demo.mp4"))
+    if not path.is_file():
+        pytest.skip(f"the sample video is not at {path}; `make setup` puts it there")
+    return path
+
+
+@pytest.fixture(scope="module")
+def pictures(sample_video: Path) -> dict[int, np.ndarray]:
+    """Three frames: one person, two people, one in the sun's flare."""
+    wanted = (20, 80, 140)
+    with VideoSource.open(sample_video) as source:
+        return {frame.index: frame.rgb() for frame in source.frames() if frame.index in wanted}
+
+
+def settings(triton: RunningTriton, **changes: float | str) -> TritonSettings:
+    return TritonSettings(address=triton.grpc_address, **changes)  # type: ignore[arg-type]
+
+
+def session(repository: Path, model: str) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(repository / model / "1" / "model.onnx", providers=["CPUExecutionProvider"])
+
+
+def test_the_server_gives_what_onnxruntime_gives(
+    triton: RunningTriton, repository: Path, pictures: dict[int, np.ndarray]
+) -> None:
+    picture = pictures[80]
+    window = CropWindow(center_x_px=1220, center_y_px=728, side_px=520, size_px=256)
+    crops = cut_crops(picture, [window, window])
+    search = cut_crops(picture, [CropWindow(center_x_px=884, center_y_px=497, side_px=1768, size_px=384)])[0]
+    objects = cut_crops(picture, [CropWindow(center_x_px=884, center_y_px=497, side_px=1768, size_px=512)])[0]
+
+    async def ask() -> tuple[np.ndarray, tuple[np.ndarray, ...], np.ndarray]:
+        async with TritonModels(settings(triton), metadata=dict) as models:
+            assert await models.are_ready()
+            persons = await models.detect_persons(search[64:320])
+            return persons, await models.estimate_landmarks(crops), await models.detect_objects(objects)
+
+    persons, (landmarks, world, presence), detections = asyncio.run(ask())
+    person_net = session(repository, "movenet_multipose")
+    expected = person_net.run(["persons"], {"input": search[64:320][None].astype(np.int32)})[0]
+    np.testing.assert_allclose(persons, expected[0], atol=_SAME)
+    pose_net = session(repository, "blazepose_full")
+    outputs = ["landmarks", "world_landmarks", "presence"]
+    expected_pose = pose_net.run(outputs, {"input_1": crops.astype(np.float32) / np.float32(255)})
+    np.testing.assert_allclose(landmarks, expected_pose[0].reshape(2, 39, 5), rtol=_SAME, atol=1e-3)
+    np.testing.assert_allclose(world, expected_pose[1].reshape(2, 39, 3), atol=_SAME)
+    np.testing.assert_allclose(presence, expected_pose[2][:, 0], atol=_SAME)
+    np.testing.assert_array_equal(landmarks[0], landmarks[1])
+    assert presence[0] > 0.99
+    object_net = session(repository, "centernet")
+    name = object_net.get_inputs()[0].name
+    expected_objects = object_net.run(["detections"], {name: objects[None].astype(np.float32)})[0]
+    np.testing.assert_allclose(detections, expected_objects[0], rtol=_SAME, atol=1e-2)
+
+
+def center(box: np.ndarray) -> tuple[float, float]:
+    return float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2
+
+
+def test_both_people_are_found_in_every_frame_also_where_the_search_misses_the_man(
+    triton: RunningTriton, sample_video: Path
+) -> None:
+    async def observe() -> list[list[tuple[float, float]]]:
+        with ThreadPoolExecutor(1) as executor:
+            async with (
+                TritonModels(settings(triton), metadata=dict) as models,
+                open_video(sample_video, VideoReading(limits=MediaLimits()), executor) as video,
+            ):
+                observer = PersonObserver(models, ObserverParameters())
+                found: list[list[tuple[float, float]]] = []
+                async for observation, _ in observer.observe_frames(video.frames(start_frame=90), RegionMemory()):
+                    found.append([center(person.box_px) for person in observation.persons])
+                    if observation.frame_index == 130:
+                        break
+                return found
+
+    for i_frame, centers in enumerate(asyncio.run(observe()), start=90):
+        # The man stands on the roof, above the middle; the woman walks below it.
+        assert sum(y < 450 for _, y in centers) == 1, i_frame
+        assert sum(y > 550 for _, y in centers) == 1, i_frame
+
+
+def test_objects_of_a_picture_are_found(triton: RunningTriton, pictures: dict[int, np.ndarray]) -> None:
+    async def find() -> list[str]:
+        with ThreadPoolExecutor(1) as executor:
+            async with TritonModels(settings(triton), metadata=dict) as models:
+                picture = ImagePixels(pictures[80], executor)
+                return [item.label for item in await find_objects(picture, models, ObjectParameters())]
+
+    assert "person" in asyncio.run(find())
+
+
+def test_a_picture_of_a_wrong_size_is_our_mistake(triton: RunningTriton) -> None:
+    async def ask() -> None:
+        async with TritonModels(settings(triton), metadata=dict) as models:
+            await models.detect_persons(np.zeros((100, 100, 3), np.uint8))
+
+    with pytest.raises(ModelAnswerError):
+        asyncio.run(ask())
+
+
+def test_too_many_crops_are_our_mistake(triton: RunningTriton) -> None:
+    async def ask() -> None:
+        async with TritonModels(settings(triton), metadata=dict) as models:
+            await models.estimate_landmarks(np.zeros((9, 256, 256, 3), np.uint8))
+
+    with pytest.raises(ModelAnswerError):
+        asyncio.run(ask())
+
+
+def test_an_inference_that_takes_too_long_is_a_deadline(triton: RunningTriton) -> None:
+    async def ask() -> None:
+        async with TritonModels(settings(triton, deadline_s=0.005), metadata=dict) as models:
+            await models.detect_persons(np.zeros((640, 640, 3), np.uint8))
+
+    with pytest.raises(ModelDeadlineError):
+        asyncio.run(ask())
+
+
+def test_a_model_that_is_not_there_is_unavailable(triton: RunningTriton) -> None:
+    async def ask() -> bool:
+        async with TritonModels(settings(triton, person_model="other"), metadata=dict) as models:
+            with pytest.raises(ModelServerUnavailableError):
+                await models.detect_persons(np.zeros((64, 64, 3), np.uint8))
+            return await models.are_ready()
+
+    assert not asyncio.run(ask())
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    async def ask() -> bool:
+        async with TritonModels(TritonSettings(address="127.0.0.1:1", deadline_s=2.0), metadata=dict) as models:
+            with pytest.raises(ModelServerUnavailableError) as caught:
+                await models.detect_persons(np.zeros((64, 64, 3), np.uint8))
+            assert caught.value.retry_after_s == 1.0
+            return await models.are_ready()
+
+    assert not asyncio.run(ask())
