@@ -32,7 +32,7 @@ class AudioTrack:
         self._output_stream = output_stream
         self._start_s = _video_start_s(source)
         self._packets = self._read_packets()
-        self._next: Packet | None = next(self._packets, None)
+        self._next: Packet[AudioStream] | None = next(self._packets, None)
 
     @classmethod
     def open(cls, file: str | PathLike[str] | BinaryIO, output: OutputContainer, *, is_mp4: bool) -> AudioTrack | None:
@@ -63,12 +63,12 @@ class AudioTrack:
         """Closes the source."""
         self._source.close()
 
-    def _offset_s(self, packet: Packet) -> Fraction:
+    def _offset_s(self, packet: Packet[AudioStream]) -> Fraction:
         if packet.pts is None or packet.time_base is None:
             return Fraction(0)
         return packet.pts * Fraction(packet.time_base) - self._start_s
 
-    def _read_packets(self) -> Iterator[Packet]:
+    def _read_packets(self) -> Iterator[Packet[AudioStream]]:
         """The sound's packets up to the end, or to where the file breaks off."""
         packets = self._source.demux(self._source_stream)
         while True:
@@ -79,7 +79,7 @@ class AudioTrack:
             if packet.size > 0 and packet.pts is not None:
                 yield packet
 
-    def _write(self, packet: Packet) -> None:
+    def _write(self, packet: Packet[AudioStream]) -> None:
         shift = round(self._start_s / Fraction(packet.time_base))
         packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts = None if packet.dts is None else packet.dts - shift
@@ -104,7 +104,7 @@ class _EncodedAudioTrack(AudioTrack):
         self._is_started = False
         super().__init__(source, source_stream, output, stream)
 
-    def _write(self, packet: Packet) -> None:
+    def _write(self, packet: Packet[AudioStream]) -> None:
         try:
             decoded = packet.decode()
         except av.error.FFmpegError:

@@ -48,7 +48,7 @@ class Frame:
     def rgb(self) -> NDArray[np.uint8]:
         """The whole picture, (H, W, 3) RGB, full range; converted once, so do not write into it."""
         if self._rgb is None:
-            self._rgb = self._upright(self._decoded.to_ndarray(format="rgb24"))
+            self._rgb = self._upright(np.asarray(self._decoded.to_ndarray(format="rgb24"), np.uint8))
             self._rgb.setflags(write=False)
         return self._rgb
 
@@ -62,7 +62,7 @@ class Frame:
         scaled = self._decoded.reformat(
             width=width_px, height=height_px, format="rgb24", interpolation=Interpolation.AREA
         )
-        return self._upright(scaled.to_ndarray())
+        return self._upright(np.asarray(scaled.to_ndarray(), np.uint8))
 
     def _upright(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.ascontiguousarray(np.rot90(picture, self._quarter_turns)) if self._quarter_turns else picture

@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import BinaryIO, Literal
 
 import av
-import av.logging
 import numpy as np
 from av import VideoFrame
 from av.container import OutputContainer

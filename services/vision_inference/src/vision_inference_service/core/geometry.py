@@ -120,7 +120,7 @@ class CropWindow:
 
 def box_center(boxes: FloatArray) -> FloatArray:
     """Centres (..., 2) of boxes (..., 4)."""
-    return (boxes[..., :2] + boxes[..., 2:]) / 2
+    return np.asarray((boxes[..., :2] + boxes[..., 2:]) / 2, np.float32)
 
 
 def box_size(boxes: FloatArray) -> FloatArray:

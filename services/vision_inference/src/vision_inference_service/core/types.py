@@ -8,6 +8,7 @@ numbers are NaN, never 0.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,3 +137,22 @@ class ObjectObservation:
     score: float
     label: str
     class_index: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    """A model as the registry knows it.
+
+    Attributes:
+        name: Its name.
+        versions: Its versions in service.
+        is_ready: Whether it answers.
+        licence: Its licence, as its card states it.
+        card: Its card, in Markdown.
+    """
+
+    name: str
+    versions: Sequence[str]
+    is_ready: bool
+    licence: str
+    card: str

@@ -1,0 +1,1 @@
+"""Vision as a gRPC service."""
