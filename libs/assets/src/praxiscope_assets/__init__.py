@@ -1,0 +1,6 @@
+"""How services find an asset's bytes in the store and hand over what they made; the one client of the library's MediaService."""
+
+from praxiscope_assets._files import AssetFile, AssetFiles
+from praxiscope_assets._outputs import OutputFolder
+
+__all__ = ["AssetFile", "AssetFiles", "OutputFolder"]
