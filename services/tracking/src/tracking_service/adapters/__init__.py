@@ -1,0 +1,1 @@
+"""What tracking needs from outside: jobs and stored files."""

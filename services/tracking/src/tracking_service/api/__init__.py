@@ -1,0 +1,1 @@
+"""Tracking as a gRPC service."""
