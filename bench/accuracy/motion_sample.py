@@ -107,9 +107,7 @@ def follow_people(frames: list[ObservedPersons]) -> tuple[dict[str, list[int]], 
 
 
 def count_right_sides(woman: PersonMotion) -> tuple[int, list[int]]:
-    """Counts labelled frames in which her left and right knee and ankle lie nearer to their own labels than
-    exchanged.
-    """
+    """Counts labelled frames in which knees and ankles lie nearer to their own labels than exchanged."""
     rows, wrong = read_labels("sides.csv"), []
     for row in rows:
         points = woman.points_px[int(row["frame"]) - woman.frame_index[0]]
@@ -153,9 +151,7 @@ def measure_cover(people: dict[str, PersonMotion], name: str) -> float:
 
 
 def judge_confidence(people: dict[str, PersonMotion]) -> tuple[list[float], list[float]]:
-    """Collects the knees' confidences where the angle is plainly wrong, and where it is good, by the labelled hips,
-    knees and ankles.
-    """
+    """Collects the confidences of plainly wrong and of good knees, by the labels."""
     wrong, good = [], []
     for row in read_labels("knees.csv"):
         person = people[row["person"]]
@@ -193,7 +189,8 @@ def measure_figures(path: Path) -> tuple[list[Figure], MotionAnalysis]:
         figures.append(
             Figure(
                 name=f"{name.format('r/l')} jumps over {JUMP_DEG:.0f} deg/frame before any low-pass",
-                value=f"{jumps} of {steps} = {100 * share:.2f} % {where}, measured in {100 * measure_cover(people, name):.0f} % of frames",
+                value=f"{jumps} of {steps} = {100 * share:.2f} % {where}, "
+                f"measured in {100 * measure_cover(people, name):.0f} % of frames",
                 goal="< 1 %" if "3d" not in name else "none set",
                 is_reached=share < 0.01 or "3d" in name,
             )

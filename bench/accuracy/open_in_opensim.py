@@ -1,5 +1,4 @@
-"""Opens the TRC and MOT of the sample video with OpenSim's own readers and compares what they hold with what was
-written.
+"""Opens the TRC and MOT of the sample video with OpenSim's own readers.
 
     python bench/accuracy/open_in_opensim.py            # writes the files, needs no OpenSim
     OPENSIM_PYTHON=… python bench/accuracy/open_in_opensim.py

@@ -20,8 +20,8 @@ STD_PER_MAD = 1.4826
 
 
 def filter_low_pass(
-    samples: Float[FloatArray, time * rest], time_s: Float[FloatArray, " time"], *, cutoff_hz: float, order: int = 4
-) -> Float[FloatArray, time * rest]:
+    samples: Float[FloatArray, "time ..."], time_s: Float[FloatArray, " time"], *, cutoff_hz: float, order: int = 4
+) -> Float[FloatArray, "time ..."]:
     """Smooths by a Butterworth filter that is run forwards and backwards, so that nothing is delayed.
 
     Each run of seen samples is filtered by itself; nothing leaks over a gap. The two passes together have their -3 dB
@@ -83,8 +83,8 @@ def _filter_run(run: FloatArray, time_s: FloatArray, *, cutoff_hz: float, order:
 
 
 def differentiate(
-    samples: Float[FloatArray, time * rest], time_s: Float[FloatArray, " time"]
-) -> Float[FloatArray, time * rest]:
+    samples: Float[FloatArray, "time ..."], time_s: Float[FloatArray, " time"]
+) -> Float[FloatArray, "time ..."]:
     """Takes the rate of change by central differences, one-sided at the ends of each run.
 
     Args:

@@ -23,8 +23,8 @@ def find_runs(mask: Bool[BoolArray, " time"]) -> list[tuple[int, int]]:
 
 
 def fill_gaps(
-    samples: Float[FloatArray, time * rest], time_s: Float[FloatArray, " time"], *, max_gap_s: float
-) -> tuple[Float[FloatArray, time * rest], Bool[BoolArray, time * rest]]:
+    samples: Float[FloatArray, "time ..."], time_s: Float[FloatArray, " time"], *, max_gap_s: float
+) -> tuple[Float[FloatArray, "time ..."], Bool[BoolArray, "time ..."]]:
     """Fills gaps between two seen samples by a monotone cubic; never before the first or after the last one.
 
     A monotone cubic (PCHIP) does not overshoot: what it puts in lies between the samples at the two sides of the gap.

@@ -1,5 +1,6 @@
-"""The motion analysis: persons' landmarks in, joint angles with their confidence out. One pure function,
-`analyze_motion`.
+"""The motion analysis: landmarks in, joint angles with their confidence out.
+
+One pure function, `analyze_motion`, is the way in.
 """
 
 from __future__ import annotations
@@ -123,8 +124,10 @@ def _measure_plane_angle(
     if not np.isfinite(raw).any():
         reason = angle.missing_reason if not is_in_view.any() and angle.missing_reason else "its points were not seen"
         return _refuse_angle(angle.name, len(time_s), reason)
+    # Where only one net sees a point there is nothing to agree with; the factor below stands for that.
+    agreement = rate_agreement(from_coco, from_blazepose, config.confidence)
     signs = [
-        rate_agreement(from_coco, from_blazepose, config.confidence),
+        np.ones(len(time_s)) if angle.is_single_net else agreement,
         rate_bones(merged.points_px, angle.bones, config.confidence),
         rate_scores(merged.scores, angle.points),
     ]
@@ -155,7 +158,8 @@ def _measure_space_angles(merged: MergedPoints, time_s: FloatArray, config: Moti
             rate_bones(merged.space_m, bones, config.confidence),
             rate_scores(merged.scores, points),
         ]
-        results[name] = _finish_angle(name, raw, signs, 1.0, np.zeros(len(time_s), dtype=np.bool_), time_s, config)
+        factor = config.confidence.single_net_factor if {"left_toe", "right_toe"} & set(points) else 1.0
+        results[name] = _finish_angle(name, raw, signs, factor, np.zeros(len(time_s), dtype=np.bool_), time_s, config)
     return results
 
 
@@ -235,7 +239,7 @@ def _write_notes(
     notes: list[str] = []
     if not is_found.all():
         notes.append(
-            f"The person was not found in {int((~is_found).sum())} of {len(is_found)} frames between the first and the last."
+            f"The person was not found in {int((~is_found).sum())} of the {len(is_found)} frames from first to last."
         )
     for net, title in (("movenet", "MoveNet"), ("blazepose", "BlazePose")):
         count = sum(merged.swapped_frame_count[f"{net}_{limb}"] for limb in ("legs", "arms"))
@@ -243,9 +247,7 @@ def _write_notes(
             notes.append(f"{title} mixed up left and right limbs {count} times (frames x limbs); that was put right.")
     shares = {view: views.count(view) / len(views) for view in View}
     if shares[View.UNKNOWN] > 0.1:
-        notes.append(
-            f"In {100 * shares[View.UNKNOWN]:.0f} % of the frames the trunk was not seen well enough to tell the view."
-        )
+        notes.append(f"In {100 * shares[View.UNKNOWN]:.0f} % of the frames the view could not be told.")
     if not is_scale_given:
         notes.append("No height was given: metres are BlazePose's estimate of a person's size, not a measurement.")
     notes.append("One camera: depth (towards and away from the camera) is estimated by BlazePose, never measured.")

@@ -1,5 +1,4 @@
-"""Joint angles: what each is called, from which points it is taken, in which view it can be seen, and its sign.
-docs/conventions.md has the table.
+"""Joint angles: names, points, views and signs. docs/conventions.md has the table.
 
 Angles in the picture's plane carry OpenSim's coordinate name; those with depth from BlazePose's metric points the same
 with `_3d`. Radians inside.

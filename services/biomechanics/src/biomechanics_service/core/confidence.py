@@ -45,7 +45,7 @@ def rate_agreement(first_deg: FloatArray, second_deg: FloatArray, config: Confid
 
 
 def rate_continuity(angle_deg: FloatArray, expected_deg: FloatArray, config: ConfidenceConfig) -> FloatArray:
-    """Rates how well an angle fits the movement of its neighbours; NaN where it is missing. [T]"""
+    """Rates how well an angle fits the movement of its neighbours; NaN where it is missing."""
     return 1.0 / (1.0 + ((angle_deg - expected_deg) / config.continuity_deg) ** 2)
 
 
@@ -106,8 +106,9 @@ def rate_scores(scores: FloatArray, points: Sequence[str]) -> FloatArray:
 
 
 def combine_signs(signs: Sequence[FloatArray], *, missing: float) -> FloatArray:
-    """Multiplies signs; a missing one counts as `missing`, so that an angle with one witness is never as sure as one
-    with two. [T]
+    """Multiplies signs.
+
+    A missing one counts as `missing`, so that an angle with one witness is never as sure as one with two.
     """
     product = np.ones(len(signs[0]))
     for sign in signs:

@@ -59,8 +59,9 @@ class SeenConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SidesConfig:
-    """Costs of the left/right repair; the cheapest explanation of the whole recording wins. Distances are shares of
-    the body's size in the picture.
+    """Costs of the left/right repair; the cheapest explanation of the whole recording wins.
+
+    Distances are shares of the body's size in the picture.
 
     Attributes:
         agreement_scale: Distance between the two nets' points that costs 1, [0.001, 1]. 0.03: their usual disagreement

@@ -1,5 +1,6 @@
-"""From what two nets said to one set of points per frame: what was seen, whose side it is, where it is, how large the
-body is.
+"""From what two nets said to one set of points per frame.
+
+What was seen, whose side it is, where it is, and how large the body is.
 """
 
 from __future__ import annotations

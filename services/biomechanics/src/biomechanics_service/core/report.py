@@ -157,15 +157,17 @@ def _write_figures(person: PersonMotion, index: int, *, suffix: str) -> Iterator
 
 
 def _write_ranges(person: PersonMotion) -> Iterator[str]:
-    yield '<div class="scroll"><table><thead><tr><th>Angle</th><th>Range</th><th>Least</th><th>Largest</th><th>Fastest</th>'
-    yield "<th>Measured</th><th>Sure</th></tr></thead><tbody>"
+    titles = ("Angle", "Range", "Least", "Largest", "Fastest", "Measured", "Sure")
+    head = "".join(f"<th>{title}</th>" for title in titles)
+    yield f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>'
     for angle in person.angles.values():
         if not angle.missing_reason:
             cells = "".join(f'<td class="n">{cell}</td>' for cell in _describe_range(angle))
             yield f"<tr><td>{escape(angle.name)}</td>{cells}</tr>"
     yield "</tbody></table></div>"
     yield (
-        '<p class="soft">Range, least and largest are taken where the confidence is above a half (2nd to 98th percentile), after smoothing; '
+        '<p class="soft">Range, least and largest are taken where the confidence is above a half '
+        "(2nd to 98th percentile), after smoothing; "
         "“Measured” is the share of frames with a value, “Sure” the share with a confidence above a half.</p>"
     )
     if person.symmetry_percent:
@@ -182,7 +184,7 @@ def _describe_range(angle: AngleSeries) -> Iterator[str]:
         fastest = float(np.nanpercentile(np.abs(angle.velocity_deg_s[is_sure]), 98.0))
         yield from (f"{angle.range_deg:.0f}°", f"{low:.0f}°", f"{high:.0f}°", f"{fastest:.0f}°/s")
     else:
-        yield from ("–",) * 4
+        yield from ("-",) * 4
     yield f"{100 * np.isfinite(angle.raw_deg).mean():.0f} %"
     yield f"{100 * is_sure.mean():.0f} %"
 
@@ -202,9 +204,12 @@ def _write_settings(analysis: MotionAnalysis) -> Iterator[str]:
     yield "<h2>What one camera can and cannot tell</h2>"
     yield from _list_items(
         (
-            "Angles in the picture's plane are right only as far as the limb moves in that plane; where the view does not fit, they are left out.",
-            "Depth is estimated, so is every angle whose name ends in _3d. Sizes in metres need a given height and a person at a constant distance.",
-            "The confidence is not a probability. It is high when both networks agree, limbs keep their length, the movement is continuous and "
+            "Angles in the picture's plane are right only as far as the limb moves in that plane; where "
+            "the view does not fit, they are left out.",
+            "Depth is estimated, so is every angle whose name ends in _3d. Sizes in metres need a given "
+            "height and a person at a constant distance.",
+            "The confidence is not a probability. It is high when both networks agree, limbs keep their "
+            "length, the movement is continuous and "
             "the networks themselves are sure; it was checked against labels made by hand on one video.",
             "This is no medical device, and no diagnosis should rest on it.",
         )

@@ -1,5 +1,6 @@
-"""The frame of the report: style, behaviour and the places where `report.py` puts text. Nothing is loaded from
-anywhere.
+"""The frame of the report: style, behaviour, and the places where `report.py` puts text.
+
+Nothing is loaded from anywhere.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def _price(distance: FloatArray, scale: float, max_cost: float) -> FloatArray:
 
 
 def _price_steps(both: FloatArray, config: SidesConfig) -> FloatArray:
-    """Prices the second difference for each choice at three neighbouring frames. [T - 2, before, now, next]"""
+    """Prices the second difference for each choice at three neighbouring frames: [T - 2, before, now, next]."""
     prices = np.zeros((both.shape[1] - 2, 2, 2, 2))
     for before in range(2):
         for now in range(2):

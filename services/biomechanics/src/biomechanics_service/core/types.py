@@ -1,5 +1,6 @@
-"""Values that go into and come out of the motion analysis. Missing is NaN. Pixels: x right, y down, of the upright
-picture.
+"""Values that go into and come out of the motion analysis.
+
+Missing is NaN. Pixels: x right, y down, of the upright picture.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True)
 class PersonSeries:
-    """What the two pose nets said about one person, frame by frame without holes; a frame in which the person was not
-    found is NaN.
+    """What the two pose nets said about one person, frame by frame without holes.
+
+    A frame in which the person was not found is NaN.
 
     Attributes:
         person_id: Id of the track, positive.

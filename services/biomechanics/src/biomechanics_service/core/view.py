@@ -39,7 +39,7 @@ def find_views(points_px: FloatArray, time_s: FloatArray, config: ViewConfig) ->
     )
     lead = _median_of_columns(leads) / usual_trunk_px
     step_s = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 1.0
-    half_window = max(int(round(0.5 * config.window_s / step_s)), 0)
+    half_window = max(round(0.5 * config.window_s / step_s), 0)
     width, lead = _smooth(width, half_window), _smooth(lead, half_window)
     views = tuple(_name_view(float(value), config) for value in width)
     facing = np.where(np.abs(np.nan_to_num(lead)) >= MIN_LEAD, np.sign(np.nan_to_num(lead)), 0.0)
