@@ -19,14 +19,15 @@ class FakeFrame:
     offset_s: float = 0.0
     width_px: int = 1000
     height_px: int = 500
-    views: list[CropWindow | None] = field(default_factory=list)
+    views: list[CropWindow] = field(default_factory=list)
+    unseen: list[CropWindow] = field(default_factory=list)
 
     async def resized_rgb(self, width_px: int, height_px: int) -> np.ndarray:
-        self.views.append(None)
         return np.zeros((height_px, width_px, 3), np.uint8)
 
     async def crops_rgb(self, windows: Sequence[CropWindow]) -> np.ndarray:
         self.views.extend(windows)
+        self.unseen.extend(windows)
         return np.zeros((len(windows), windows[0].size_px, windows[0].size_px, 3), np.uint8)
 
 
@@ -69,7 +70,9 @@ class FakeModels:
         self.crop_count = 0
 
     async def detect_persons(self, image_rgb: np.ndarray) -> np.ndarray:
-        window = self._frame.views[-1]
+        # Views are asked for in the order in which they were cut; only crops that were not looked at yet are left.
+        is_zoom = image_rgb.shape[0] == image_rgb.shape[1]
+        window = self._frame.unseen.pop(0) if is_zoom else None
         rows = np.zeros((6, 56), np.float32)
         seen = [row for body in self._bodies if (row := self._row(body, image_rgb, window)) is not None]
         for i_row, row in enumerate(sorted(seen, key=lambda row: -row[-1])[:6]):
@@ -100,7 +103,7 @@ class FakeModels:
         return row if score > 0 else None
 
     async def estimate_landmarks(self, crops_rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        windows = [window for window in self._frame.views if window is not None][-len(crops_rgb) :]
+        windows = [self._frame.unseen.pop(0) for _ in crops_rgb]
         self.crop_count += len(windows)
         landmarks = np.zeros((len(windows), 39, 5), np.float32)
         presence = np.zeros(len(windows), np.float32)

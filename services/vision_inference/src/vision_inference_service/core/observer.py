@@ -11,6 +11,7 @@ is given up after a stated time, so that nobody is invented for long.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ from vision_inference_service.core.geometry import (
 )
 from vision_inference_service.core.memory import Region, RegionMemory, new_region
 from vision_inference_service.core.parameters import ObserverParameters
-from vision_inference_service.core.pipeline import look_ahead
+from vision_inference_service.core.pipeline import batched, look_ahead
 from vision_inference_service.core.ports import FramePixels, PoseModels
 from vision_inference_service.core.regions import affinity, is_zoom_due, match_regions, pose_window, zoom_window
 from vision_inference_service.core.suppression import is_same_body, suppress_duplicates
@@ -235,13 +236,19 @@ class PersonObserver:
     ) -> list[_Find]:
         """Who is seen near one expected box in zoomed views, and was not found yet; stops at a strong find."""
         zoom = self._parameters.zoom
+        windows = [zoom_window(box, zoom, scale=scale, rotation_rad=rotation_rad) for rotation_rad in rotations_rad]
         results: list[_Find] = []
-        for rotation_rad in rotations_rad:
-            window = zoom_window(box, zoom, scale=scale, rotation_rad=rotation_rad)
-            crop = (await frame.crops_rgb([window]))[0]
-            tensor = await self._models.detect_persons(crop)
+        for together in batched(windows, zoom.views_at_once):
+            crops = await frame.crops_rgb(together)
+            tensors = await asyncio.gather(*(self._models.detect_persons(crop) for crop in crops))
             results.extend(
-                _Find(candidate=candidate, source=PersonSource.ZOOM, region=region, rotation_rad=rotation_rad)
+                _Find(
+                    candidate=candidate,
+                    source=PersonSource.ZOOM,
+                    region=region,
+                    rotation_rad=window.rotation_rad,
+                )
+                for window, tensor in zip(together, tensors, strict=True)
                 for candidate in decoding.decode_crop_persons(tensor, window, min_score=zoom.weak_score)
                 if self._is_plausible(candidate, region, box, frame.offset_s) and not self._is_known(candidate, finds)
             )

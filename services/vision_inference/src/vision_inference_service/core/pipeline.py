@@ -1,10 +1,10 @@
-"""Order-keeping look-ahead for work that depends on nothing but its item."""
+"""Order-keeping ways to work on several things at once."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -41,3 +41,9 @@ async def look_ahead(
         for _, task in running:
             task.cancel()
         await asyncio.gather(*(task for _, task in running), return_exceptions=True)
+
+
+def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    """The items in groups of `size`, the last one smaller; in order."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
