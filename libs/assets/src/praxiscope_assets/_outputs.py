@@ -10,7 +10,7 @@ from praxiscope.library.v1 import asset_pb2, media_service_pb2, media_service_pb
 
 from praxiscope_common import names
 from praxiscope_common.client import call
-from praxiscope_common.storage.port import ObjectStore
+from praxiscope_common.storage.port import ObjectInfo, ObjectStore
 
 # Namespace of request ids that are made from an operation's name, so that an attempt after a crash asks for the same asset.
 _NAMESPACE = uuid.UUID("6d0f6a0e-6b1b-4d3e-9a53-5b1f4a0f8c11")
@@ -39,7 +39,10 @@ class OutputFolder:
 
     async def put(self, path: str, content_type: str, content: bytes | AsyncIterator[bytes]) -> None:
         """Writes one file."""
-        info = await self._store.put(self.prefix + path, content)
+        self.add(path, content_type, await self._store.put(self.prefix + path, content))
+
+    def add(self, path: str, content_type: str, info: ObjectInfo) -> None:
+        """Adds a file whose object lies under the prefix already."""
         self._objects.append(
             media_service_pb2.CreateDerivedAssetRequest.Object(
                 path=path,

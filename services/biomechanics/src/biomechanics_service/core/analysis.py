@@ -129,7 +129,7 @@ def _measure_plane_angle(
     signs = [
         np.ones(len(time_s)) if angle.is_single_net else agreement,
         rate_bones(merged.points_px, angle.bones, config.confidence),
-        rate_scores(merged.scores, angle.points),
+        rate_scores(merged.scores, merged.is_filled, angle.points),
     ]
     factor = config.confidence.single_net_factor if angle.is_single_net else 1.0
     indices = [POINT_NAMES.index(name) for name in angle.points]
@@ -156,7 +156,7 @@ def _measure_space_angles(merged: MergedPoints, time_s: FloatArray, config: Moti
         signs = [
             np.nan_to_num(agreement[:, indices]).min(axis=1),
             rate_bones(merged.space_m, bones, config.confidence),
-            rate_scores(merged.scores, points),
+            rate_scores(merged.scores, np.zeros_like(merged.is_filled), points),
         ]
         factor = config.confidence.single_net_factor if {"left_toe", "right_toe"} & set(points) else 1.0
         results[name] = _finish_angle(name, raw, signs, factor, np.zeros(len(time_s), dtype=np.bool_), time_s, config)

@@ -41,7 +41,7 @@ def rate_agreement(first_deg: FloatArray, second_deg: FloatArray, config: Confid
     seen = difference[np.isfinite(difference)]
     # An offset of definition is small; a larger one is a net that is wrong most of the time, and is not forgiven.
     offset = float(np.clip(np.median(seen), -15.0, 15.0)) if len(seen) else 0.0
-    return 1.0 / (1.0 + ((difference - offset) / config.agreement_deg) ** 2)
+    return np.maximum(1.0 / (1.0 + ((difference - offset) / config.agreement_deg) ** 2), config.min_agreement)
 
 
 def rate_continuity(angle_deg: FloatArray, expected_deg: FloatArray, config: ConfidenceConfig) -> FloatArray:
@@ -91,18 +91,20 @@ def rate_bones(points: FloatArray, bones: Sequence[tuple[str, str]], config: Con
     return np.where(np.isfinite(worst), worst, np.nan)
 
 
-def rate_scores(scores: FloatArray, points: Sequence[str]) -> FloatArray:
+def rate_scores(scores: FloatArray, is_filled: BoolArray, points: Sequence[str]) -> FloatArray:
     """Rates the least score among an angle's points.
 
     Args:
         scores: Best score of either net per point, MoveNet's scale, NaN where not seen. [T, 21]
+        is_filled: Points that were put into a gap, whose scores say nothing of them. [T, 21]
         points: Names of the points.
 
     Returns:
-        Sign in [0, 1), a half at `HALF_SCORE`; 0 where a point is missing. [T]
+        Sign in [0, 1), a half at `HALF_SCORE`; 0 where a point is missing, 1 where all were put in. [T]
     """
-    least = np.nan_to_num(scores[:, [POINT_INDEX[name] for name in points]]).min(axis=1)
-    return least**2 / (least**2 + HALF_SCORE**2)
+    indices = [POINT_INDEX[name] for name in points]
+    least = np.where(is_filled[:, indices], np.inf, np.nan_to_num(scores[:, indices])).min(axis=1)
+    return 1.0 / (1.0 + (HALF_SCORE / np.maximum(least, 1e-9)) ** 2)
 
 
 def combine_signs(signs: Sequence[FloatArray], *, missing: float) -> FloatArray:

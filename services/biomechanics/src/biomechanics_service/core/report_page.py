@@ -29,7 +29,7 @@ td.n{text-align:right;font-variant-numeric:tabular-nums}figure{margin:18px
 svg
 text{fill:var(--soft);font-size:12px}.grid{stroke:var(--line)}.right{stroke:var(--right)}.left{stroke:var(--left)}.curve{fill:none;stroke-width:2}
 .doubtful{stroke-dasharray:3
-4;opacity:.55}.shade{fill:var(--doubt);opacity:.5}.cross{stroke:var(--soft);stroke-dasharray:2
+4;opacity:.55}.shade{fill:var(--doubt);opacity:.5}.unseen{fill:var(--line);opacity:.45}.cross{stroke:var(--soft);stroke-dasharray:2
 3}.strike{stroke-width:1;opacity:.6}
 .tip{position:fixed;pointer-events:none;background:var(--ink);color:var(--paper);padding:6px
 10px;border-radius:6px;font-size:.85rem;white-space:pre;z-index:3}
@@ -69,16 +69,21 @@ function draw(figure) {
   += pad;
   const t0 = time[0], t1 = time[time.length - 1], x = t => L + (W - L - R) * (t - t0) / ((t1 - t0) || 1);
   const y = v => T + (H - T - B) * (high - v) / (high - low);
-  if (state.shade) {
-    let start = -1; const half = (t1 - t0) / Math.max(time.length - 1, 1) / 2;
-    for (let i = 0; i <= time.length; i++) {
-      const doubt = i < time.length && lines.some(l => l.angle.confidence[i] < 0.5);
-      if (doubt && start < 0) start = i;
-      if (!doubt && start >= 0) {
+  const half = (t1 - t0) / Math.max(time.length - 1, 1) / 2;
+  const band = (css, holds) => {
+    for (let i = 0, start = -1; i <= time.length; i++) {
+      const is = i < time.length && holds(i);
+      if (is && start < 0) start = i;
+      if (!is && start >= 0) {
         const a = x(Math.max(time[start] - half, t0)), b = x(Math.min(time[i - 1] + half, t1));
-        node('rect', {class: 'shade', x: a, y: T, width: Math.max(b - a, 1), height: H - T - B}, svg); start = -1;
+        node('rect', {class: css, x: a, y: T, width: Math.max(b - a, 1), height: H - T - B}, svg); start = -1;
       }
     }
+  };
+  const seen = i => lines.filter(l => values(l.angle)[i] !== null);
+  if (state.shade) {
+    band('unseen', i => seen(i).length === 0);
+    band('shade', i => seen(i).some(l => l.angle.confidence[i] < 0.5));
   }
   for (const v of ticks(low, high)) { node('line', {class: 'grid', x1: L, x2: W - R, y1: y(v), y2: y(v)}, svg);
     node('text', {x: L - 6, y: y(v) + 4, 'text-anchor': 'end'}, svg, v + '\\u00b0'); }

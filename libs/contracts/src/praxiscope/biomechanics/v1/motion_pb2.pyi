@@ -106,3 +106,11 @@ class AngleSummary(_message.Message):
     sure_share: float
     mean_confidence: float
     def __init__(self, name: _Optional[str] = ..., minimum_deg: _Optional[float] = ..., maximum_deg: _Optional[float] = ..., range_deg: _Optional[float] = ..., sure_share: _Optional[float] = ..., mean_confidence: _Optional[float] = ...) -> None: ...
+
+class ObservedFrame(_message.Message):
+    __slots__ = ("observations", "person_ids")
+    OBSERVATIONS_FIELD_NUMBER: _ClassVar[int]
+    PERSON_IDS_FIELD_NUMBER: _ClassVar[int]
+    observations: _observation_pb2.FrameObservations
+    person_ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, observations: _Optional[_Union[_observation_pb2.FrameObservations, _Mapping]] = ..., person_ids: _Optional[_Iterable[int]] = ...) -> None: ...

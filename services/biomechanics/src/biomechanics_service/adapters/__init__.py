@@ -1,0 +1,1 @@
+"""What biomechanics needs from outside: vision, tracking, rendering, the library, the store."""

@@ -1,0 +1,1 @@
+"""Biomechanics as a gRPC service and as jobs."""
