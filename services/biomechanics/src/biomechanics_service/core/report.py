@@ -77,7 +77,8 @@ def _write_introduction(analysis: MotionAnalysis) -> Iterator[str]:
         return
     yield (
         "<p>This page shows how joints moved, measured from one camera by two pose networks that check each other. "
-        "Solid curves are sure (confidence of a half or more), dotted ones on a yellow ground are doubtful, what is grey was not seen. "
+        "Solid curves are sure (confidence of a half or more), dotted ones on a yellow ground are doubtful, "
+        "what is grey was not seen. "
         "Point at a curve, or focus it and press the arrow keys, to read the numbers.</p>"
     )
     buttons = "".join(

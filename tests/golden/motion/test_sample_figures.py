@@ -1,0 +1,63 @@
+"""The accuracy figures of the sample video, from the nets' own words about it, reach their goals; and doing the job
+badly would miss them."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tracking_service.core.config import BYTETRACK_PRESET
+
+BENCH = Path(__file__).resolve().parents[3] / "bench" / "accuracy" / "motion_sample.py"
+# Missed so far, see services/biomechanics/README.md: the test below fails as soon as it is reached, and then this goes.
+KNOWN_MISSES = {"jitter of the standing man's knee_angle_r"}
+
+
+@pytest.fixture(scope="module")
+def bench() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("motion_sample", BENCH)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["motion_sample"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def figures(bench: ModuleType) -> dict:
+    measured, _ = bench.measure_figures(bench.GOLDEN / "observations.npz")
+    return {figure.name: figure for figure in measured}
+
+
+def test_every_goal_is_reached_but_the_known_misses(figures: dict) -> None:
+    missed = {name: figure.value for name, figure in figures.items() if not figure.is_reached}
+    assert set(missed) == KNOWN_MISSES, missed
+    assert len(figures) == 9
+
+
+def test_the_known_miss_gets_no_worse(figures: dict) -> None:
+    for name in KNOWN_MISSES:
+        assert float(figures[name].value.split()[0]) < 2.6
+
+
+def test_a_tracker_that_forgets_soon_fails_the_figure(bench: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "PEOPLE_PRESET", BYTETRACK_PRESET)
+    frames, _, _ = bench.load_frames(bench.GOLDEN / "observations.npz")
+    ids, lost = bench.follow_people(frames)
+    assert len(set(ids.get("man", []))) != 1 or lost.get("man")
+
+
+def test_exchanged_legs_fail_the_figure(bench: ModuleType) -> None:
+    _, analysis = bench.measure_figures(bench.GOLDEN / "observations.npz")
+    woman = max(
+        analysis.persons, key=lambda person: float(abs(person.boxes_xyxy_px[-1, 0] - person.boxes_xyxy_px[0, 0]))
+    )
+    points = woman.points_px[:, [*range(13), 14, 13, 16, 15, *range(17, 21)]]
+    count, wrong = bench.count_right_sides(dataclasses.replace(woman, points_px=points))
+    assert len(wrong) == count
