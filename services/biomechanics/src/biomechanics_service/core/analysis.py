@@ -125,14 +125,15 @@ def _measure_plane_angle(
         reason = angle.missing_reason if not is_in_view.any() and angle.missing_reason else "its points were not seen"
         return _refuse_angle(angle.name, len(time_s), reason)
     # Where only one net sees a point there is nothing to agree with; the factor below stands for that.
-    agreement = rate_agreement(from_coco, from_blazepose, config.confidence)
+    indices = [POINT_NAMES.index(name) for name in angle.points]
+    apart = np.linalg.norm((merged.coco_px - merged.blazepose_px)[:, indices], axis=-1) / merged.body_size_px[:, None]
+    agreement = rate_agreement(from_coco, from_blazepose, apart, config.confidence)
     signs = [
         np.ones(len(time_s)) if angle.is_single_net else agreement,
         rate_bones(merged.points_px, angle.bones, config.confidence),
         rate_scores(merged.scores, merged.is_filled, angle.points),
     ]
     factor = config.confidence.single_net_factor if angle.is_single_net else 1.0
-    indices = [POINT_NAMES.index(name) for name in angle.points]
     is_filled = merged.is_filled[:, indices].any(axis=1)
     return _finish_angle(angle.name, raw, signs, factor, is_filled, time_s, config)
 

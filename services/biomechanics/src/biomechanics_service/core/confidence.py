@@ -26,22 +26,29 @@ HALF_SCORE = 0.12
 FULL_SUPPORT = 0.75
 
 
-def rate_agreement(first_deg: FloatArray, second_deg: FloatArray, config: ConfidenceConfig) -> FloatArray:
-    """Rates how well two nets' angles agree, less their median offset.
+def rate_agreement(
+    first_deg: FloatArray, second_deg: FloatArray, apart: FloatArray, config: ConfidenceConfig
+) -> FloatArray:
+    """Rates how well two nets agree, in the angle and in its points.
+
+    An angle may agree by chance where the points do not.
 
     Args:
         first_deg: Angle from one net. [T]
         second_deg: Angle from the other. [T]
+        apart: Distances of the two nets' points in body sizes, usual offset taken out. [T, points]
         config: Scales.
 
     Returns:
-        Sign in (0, 1]; NaN where one of them is missing. [T]
+        The worse of both signs, in (0, 1]; NaN where a net does not see all points. [T]
     """
     difference = (first_deg - second_deg + 180.0) % 360.0 - 180.0
     seen = difference[np.isfinite(difference)]
     # An offset of definition is small; a larger one is a net that is wrong most of the time, and is not forgiven.
     offset = float(np.clip(np.median(seen), -15.0, 15.0)) if len(seen) else 0.0
-    return np.maximum(1.0 / (1.0 + ((difference - offset) / config.agreement_deg) ** 2), config.min_agreement)
+    by_angle = 1.0 / (1.0 + ((difference - offset) / config.agreement_deg) ** 2)
+    by_points = 1.0 / (1.0 + (apart.max(axis=1) / config.agreement_distance) ** 2)
+    return np.maximum(np.minimum(by_angle, by_points), config.min_agreement)
 
 
 def rate_continuity(angle_deg: FloatArray, expected_deg: FloatArray, config: ConfidenceConfig) -> FloatArray:

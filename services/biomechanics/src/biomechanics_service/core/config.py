@@ -150,6 +150,8 @@ class ConfidenceConfig:
     Attributes:
         agreement_deg: Difference of the two nets' angles, less their usual offset, that halves this sign, degrees, [1,
             180].
+        agreement_distance: Distance of the two nets' points that halves this sign, body sizes, [0.001, 2]. 0.12 is a
+            hand's length on a body.
         min_agreement: Least that this sign can be, [0, 1]: one net's contradiction makes an angle doubtful, not void,
             where all else supports it.
         continuity_deg: Distance from the movement of the neighbouring frames that halves this sign, degrees, [1, 180].
@@ -161,6 +163,7 @@ class ConfidenceConfig:
     """
 
     agreement_deg: float = _parameter(26.0, 1.0, 180.0)
+    agreement_distance: float = _parameter(0.12, 0.001, 2.0)
     min_agreement: float = _parameter(0.2, 0.0, 1.0)
     continuity_deg: float = _parameter(15.0, 1.0, 180.0)
     min_bone_ratio: float = _parameter(0.6, 0.0, 1.0)
