@@ -50,8 +50,8 @@ def triton_command(
         http_port: For HTTP and readiness (`/v2/health/ready`).
         grpc_port: For inference.
         metrics_port: For Prometheus (`/metrics`).
-        otlp_traces_url: Where to send spans, as in `http://127.0.0.1:4318/v1/traces`; only calls that carry a sampled
-            trace are traced.
+        otlp_traces_url: Where to send spans, as in `http://127.0.0.1:4318/v1/traces`; only calls that carry a
+            `traceparent` are traced, and their spans join its trace.
 
     Raises:
         TritonError: The environment lacks the server or the interpreter's shared library.

@@ -61,6 +61,21 @@ def test_reading_can_start_at_any_frame_exactly(
         np.testing.assert_array_equal(again, first)
 
 
+def test_a_bare_stream_is_refused_with_advice(make_video: MakeVideo) -> None:
+    with pytest.raises(MediaUnreadableError, match="put it into MP4"):
+        VideoSource.open(make_video("video.h264"))
+
+
+def test_an_avi_without_presentation_times_is_read_in_order(make_video: MakeVideo, index_of: IndexOf) -> None:
+    with VideoSource.open(make_video("video.avi", frame_count=9)) as source:
+        whole = [(frame.index, frame.offset, index_of(frame.rgb())) for frame in source.frames()]
+        part = [(frame.index, frame.offset, index_of(frame.rgb())) for frame in source.frames(start_frame=5)]
+    assert [(index, shown) for index, _, shown in whole] == [(i, i) for i in range(9)]
+    offsets = [offset for _, offset, _ in whole]
+    assert offsets == sorted(set(offsets))
+    assert part == whole[5:]
+
+
 def test_a_start_after_the_end_gives_no_frames(make_video: MakeVideo) -> None:
     with VideoSource.open(make_video(frame_count=5)) as source:
         assert list(source.frames(start_frame=5)) == []

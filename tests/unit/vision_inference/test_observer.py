@@ -130,6 +130,11 @@ def test_when_both_views_fail_the_landmarks_carry_the_person_a_few_frames(play: 
     assert carried_count == int(ObserverParameters().carry.limit_s * RATE_HZ)
 
 
+def test_landmarks_elsewhere_carry_nobody(play: Play, make_body: Make) -> None:
+    play.show(make_body(300, 250))
+    assert play.show(make_body(360, 250, score=0.0, zoom_score=0.0)).persons == ()
+
+
 def test_an_unsure_landmark_net_carries_nobody(play: Play, make_body: Make) -> None:
     play.show(make_body(300, 250))
     assert play.show(make_body(300, 250, score=0.0, zoom_score=0.0, presence=0.5)).persons == ()
@@ -157,7 +162,7 @@ def test_who_leaves_the_picture_is_given_up_at_once(play: Play, make_body: Make)
 
 
 def test_a_zoomed_view_does_not_find_a_neighbour_twice(play: Play, make_body: Make) -> None:
-    near, missed = make_body(300, 250), make_body(420, 250)
+    near, missed = make_body(300, 250), make_body(350, 250)
     play.show(near, missed)
     observation = play.show(near)
     assert len(observation.persons) == 1

@@ -272,7 +272,12 @@ class _Reading:
         )
 
     def _rewind(self) -> None:
-        self._container.seek(0, backward=True, any_frame=False)
+        try:
+            self._container.seek(0, backward=True, any_frame=False)
+        except av.error.FFmpegError as error:
+            raise MediaUnreadableError(
+                "the file is a bare stream without a container; put it into MP4, WebM, MOV or MKV"
+            ) from error
 
     def _find_start(self, start_frame: int) -> tuple[int | None, int | None]:
         """Seeks to the key frame at or before `start_frame`.
