@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.signal import butter, sosfiltfilt
+from scipy.signal import (  # scipy has no types of its own
+    butter,  # pyright: ignore[reportUnknownVariableType]
+    sosfiltfilt,  # pyright: ignore[reportUnknownVariableType]
+)
 
 from praxiscope_numerics._arrays import BoolArray, FloatArray
 from praxiscope_numerics._gaps import find_runs
@@ -70,15 +73,15 @@ def _filter_run(run: FloatArray, time_s: FloatArray, *, cutoff_hz: float, order:
     cutoff_of_nyquist = cutoff_hz / correction * 2.0 * step_s
     if cutoff_of_nyquist >= MAX_CUTOFF_OF_NYQUIST:
         return run
-    sections = butter(pass_order, cutoff_of_nyquist, output="sos")
+    sections: FloatArray = np.asarray(butter(pass_order, cutoff_of_nyquist, output="sos"))
     # One period of the cut-off on each side is enough for the transient to die; a short run gives what it has.
     pad_length = min(len(run) - 1, int(np.ceil(2.0 / cutoff_of_nyquist)) + 3 * order)
     if np.all(np.abs(steps_s - step_s) <= EVEN_STEP_TOLERANCE * step_s):
         return np.asarray(sosfiltfilt(sections, run, padtype="odd", padlen=pad_length), dtype=np.float64)
-    grid_s = np.linspace(time_s[0], time_s[-1], max(len(run), int(np.ceil((time_s[-1] - time_s[0]) / step_s)) + 1))
-    smooth = sosfiltfilt(
-        sections, np.interp(grid_s, time_s, run), padtype="odd", padlen=min(len(grid_s) - 1, pad_length)
-    )
+    grid_count = max(len(run), int(np.ceil((float(time_s[-1]) - float(time_s[0])) / step_s)) + 1)
+    grid_s: FloatArray = np.linspace(float(time_s[0]), float(time_s[-1]), grid_count)
+    even: FloatArray = np.interp(grid_s, time_s, run)
+    smooth: FloatArray = np.asarray(sosfiltfilt(sections, even, padtype="odd", padlen=min(grid_count - 1, pad_length)))
     return np.interp(time_s, grid_s, smooth)
 
 

@@ -134,7 +134,7 @@ def _measure_plane_angle(
         rate_scores(merged.scores, merged.is_filled, angle.points),
     ]
     factor = config.confidence.single_net_factor if angle.is_single_net else 1.0
-    is_filled = merged.is_filled[:, indices].any(axis=1)
+    is_filled = np.asarray(merged.is_filled[:, indices].any(axis=1))
     return _finish_angle(angle.name, raw, signs, factor, is_filled, time_s, config)
 
 
@@ -236,7 +236,7 @@ def _rate_points(merged: MergedPoints) -> FloatArray:
 def _write_notes(
     person: PersonSeries, merged: MergedPoints, views: tuple[View, ...], *, is_scale_given: bool
 ) -> tuple[str, ...]:
-    is_found = np.isfinite(person.boxes_xyxy_px).all(axis=1)
+    is_found = np.asarray(np.isfinite(person.boxes_xyxy_px).all(axis=1))
     notes: list[str] = []
     if not is_found.all():
         notes.append(

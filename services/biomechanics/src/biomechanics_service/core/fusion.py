@@ -38,12 +38,12 @@ def fit_local_motion(samples: FloatArray, weights: FloatArray, scale: FloatArray
     offsets = (np.arange(window) - half_window) / half_window
     basis = np.stack([np.ones(window), offsets, offsets**2], axis=-1)  # [window, 3]
     taper = (1.0 - np.abs(offsets) ** 3 * 0.9) ** 3
-    is_seen = np.isfinite(local).all(axis=-1)  # [T, window, observer, J]
+    is_seen = np.asarray(np.isfinite(local).all(axis=-1))  # [T, window, observer, J]
     values = np.where(is_seen[..., None], local, 0.0)
     base = is_seen * taper[:, None, None] * weights
     # Start from the median, which no single wild frame moves.
     flat = local.reshape(time_count, window * observer_count, *samples.shape[2:])
-    has_any = is_seen.any(axis=(1, 2))
+    has_any = np.asarray(is_seen.any(axis=(1, 2)))
     center = np.full((time_count, *samples.shape[2:]), np.nan)
     center[has_any] = np.nanmedian(np.where(has_any[:, None, :, None], flat, np.nan).swapaxes(1, 2)[has_any], axis=1)
     curve = np.broadcast_to(np.nan_to_num(center)[:, None], (time_count, window, *samples.shape[2:]))
@@ -54,7 +54,7 @@ def fit_local_motion(samples: FloatArray, weights: FloatArray, scale: FloatArray
         robust = base / (1.0 + (distance / (factor * scale[:, None, None, None])) ** 2)
         normal = np.einsum("twoj,wa,wb->tjab", robust, basis, basis) + np.diag(RIDGE)
         right = np.einsum("twoj,wa,twojd->tjad", robust, basis, values - np.nan_to_num(center)[:, None, None])
-        coefficients = np.linalg.solve(normal, right)  # [T, J, 3, D]
+        coefficients = np.asarray(np.linalg.solve(normal, right), dtype=np.float64)  # [T, J, 3, D]
         curve = np.einsum("wa,tjad->twjd", basis, coefficients) + np.nan_to_num(center)[:, None]
         fit = np.where(has_any[..., None], curve[:, half_window], np.nan)
     return fit
@@ -79,12 +79,12 @@ def align_nets(
     time_count, half_window = len(coco), config.offset_half_window
     padded = np.pad(blazepose - coco, [(half_window, half_window), (0, 0), (0, 0)], constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half_window + 1, axis=0)  # [T, J, 2, window]
-    offset = np.full(coco.shape, np.nan)
-    is_known = np.isfinite(windows).any(axis=-1)
+    offset: FloatArray = np.full((time_count, len(coco[0]) if time_count else 0, 2), np.nan)
+    is_known = np.asarray(np.isfinite(windows).any(axis=-1))
     offset[is_known] = np.nanmedian(windows[is_known], axis=-1)
     times = np.arange(time_count)
     for i_point in range(offset.shape[1]):
-        for i_axis in range(offset.shape[2]):
+        for i_axis in range(2):
             column = offset[:, i_point, i_axis]
             known = np.isfinite(column)
             offset[:, i_point, i_axis] = np.interp(times, times[known], column[known]) if known.any() else 0.0

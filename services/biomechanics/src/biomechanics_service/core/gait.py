@@ -8,7 +8,7 @@ using kinematic data", Gait & Posture 27,
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import find_peaks
+from scipy.signal import find_peaks  # pyright: ignore[reportUnknownVariableType]
 
 from biomechanics_service.core.landmarks import POINT_INDEX
 from biomechanics_service.core.types import FloatArray, GaitEvents, IntArray, View
@@ -84,10 +84,12 @@ def find_gait_events(
 def _find_peaks(signal: FloatArray, leg_px: float, step_s: float) -> IntArray:
     floor = float(np.nanmin(signal)) if np.isfinite(signal).any() else 0.0
     filled = np.where(np.isfinite(signal), signal, floor)
-    peaks, _ = find_peaks(filled, prominence=MIN_SWING_LEGS * leg_px, distance=max(int(MIN_STRIDE_S / step_s), 1))
+    distance = max(int(MIN_STRIDE_S / step_s), 1)
+    found = find_peaks(filled, prominence=MIN_SWING_LEGS * leg_px, distance=distance)  # pyright: ignore[reportUnknownVariableType]
+    peaks: IntArray = np.asarray(found[0], dtype=np.int64)
     # A peak beside a hole is the hole's edge, not a step.
     is_inside = np.array([np.isfinite(signal[max(p - 2, 0) : p + 3]).all() for p in peaks], dtype=np.bool_)
-    return peaks[is_inside].astype(np.int64) if len(peaks) else np.zeros(0, dtype=np.int64)
+    return peaks[is_inside]
 
 
 def _refuse(reason: str) -> GaitEvents:

@@ -14,7 +14,7 @@ import json
 import numpy as np
 
 from biomechanics_service.core.tables import ESTIMATE_NOTE
-from biomechanics_service.core.types import FloatArray, PersonMotion
+from biomechanics_service.core.types import BoolArray, FloatArray, IntArray, PersonMotion
 
 # Marker name and BlazePose's index.
 MARKERS = (
@@ -85,7 +85,7 @@ def write_markers_trc(person: PersonMotion, *, title: str = "markers.trc") -> st
     if any(character in title for character in "\t\r\n"):
         raise ValueError(f"title must have no tabs or line ends, is {title!r}")
     markers = person.markers_m[:, [index for _, index in MARKERS]]  # [T, M, 3]
-    rows = _trim(np.isfinite(markers).any(axis=(1, 2)))
+    rows = _trim(np.asarray(np.isfinite(markers).any(axis=(1, 2))))
     rate_hz = f"{_measure_rate(person.time_s):.6g}"
     names, numbers = [name for name, _ in MARKERS], range(1, len(MARKERS) + 1)
     lines = [
@@ -127,7 +127,7 @@ def write_angles_mot(person: PersonMotion, *, title: str = "angles") -> str:
             pelvis_m = person.markers_m[:, [LEFT_HIP, RIGHT_HIP]].mean(axis=1)
             columns += [(name, pelvis_m[:, i_axis]) for i_axis, name in enumerate(TRANSLATIONS)]
     values = np.stack([column for _, column in columns], axis=1)
-    rows = _trim(np.isfinite(values).any(axis=1))
+    rows = _trim(np.asarray(np.isfinite(values).any(axis=1)))
     lines = [
         title,
         "version=1",
@@ -181,10 +181,10 @@ def _list_estimates(person: PersonMotion) -> list[str]:
     return [ESTIMATE_NOTE, scale, pelvis]
 
 
-def _trim(is_present: np.ndarray) -> np.ndarray:
+def _trim(is_present: BoolArray) -> IntArray:
     """Lists the rows from the first to the last that hold something."""
-    present = np.flatnonzero(is_present)
-    return np.arange(present[0], present[-1] + 1) if len(present) else present
+    present: IntArray = np.flatnonzero(is_present).astype(np.int64)
+    return np.arange(int(present[0]), int(present[-1]) + 1, dtype=np.int64) if len(present) else present
 
 
 def _measure_rate(time_s: FloatArray) -> float:

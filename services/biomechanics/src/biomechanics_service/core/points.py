@@ -97,7 +97,7 @@ def merge_person(person: PersonSeries, config: MotionConfig) -> MergedPoints:
         coco_px=coco,
         blazepose_px=blazepose,
         points_px=points,
-        is_filled=is_filled.any(axis=-1),
+        is_filled=np.asarray(is_filled.any(axis=-1)),
         scores=scores,
         residual=residual,
         space_m=space,
@@ -164,8 +164,8 @@ def _pick_seen(person: PersonSeries, config: SeenConfig) -> tuple[FloatArray, Fl
         with np.errstate(invalid="ignore"):
             points[~((points >= config.border_px) & (points <= limit)).all(axis=-1)] = np.nan
     # The feet have one witness always; asking more of it there would only lose them.
-    coco_alone = ~np.isfinite(blazepose).all(axis=-1)[:, :COCO_COUNT]
-    blazepose_alone = ~np.isfinite(coco).all(axis=-1)[:, :COCO_COUNT]
+    coco_alone = ~np.asarray(np.isfinite(blazepose[:, :COCO_COUNT]).all(axis=-1))
+    blazepose_alone = ~np.asarray(np.isfinite(coco[:, :COCO_COUNT]).all(axis=-1))
     visibility = person.blazepose_visibility[:, BLAZEPOSE_OF_POINT][:, :COCO_COUNT]
     coco[:, :COCO_COUNT][coco_alone & (person.coco_scores < config.min_single_coco_score)] = np.nan
     blazepose[:, :COCO_COUNT][blazepose_alone & (visibility < config.min_single_visibility)] = np.nan
@@ -201,7 +201,7 @@ def _estimate_height(space_m: FloatArray) -> float:
 
 def _compare_spread(plane_m: FloatArray, points_px: FloatArray) -> float:
     """Compares the spread of metric points across the picture with that in pixels: metres per pixel."""
-    is_both = np.isfinite(plane_m).all(axis=-1) & np.isfinite(points_px).all(axis=-1)
+    is_both = np.asarray(np.isfinite(plane_m).all(axis=-1) & np.isfinite(points_px).all(axis=-1))
     ratios = [
         float(np.sqrt(plane_m[t, seen].var(axis=0).sum() / max(points_px[t, seen].var(axis=0).sum(), 1e-9)))
         for t, seen in enumerate(is_both)

@@ -22,11 +22,8 @@ ESTIMATE_NOTE = (
 
 def list_measured_angles(persons: Sequence[PersonMotion]) -> list[str]:
     """Lists the names of angles that were measured in at least one person, in a fixed order."""
-    return [
-        name
-        for name in (persons[0].angles if persons else {})
-        if any(not person.angles[name].missing_reason for person in persons)
-    ]
+    names = list(persons[0].angles) if persons else list[str]()
+    return [name for name in names if any(not person.angles[name].missing_reason for person in persons)]
 
 
 def write_angles_csv(analysis: MotionAnalysis, *, is_filtered: bool = True) -> str:

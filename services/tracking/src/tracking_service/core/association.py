@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+from scipy.optimize import linear_sum_assignment  # pyright: ignore[reportUnknownVariableType]
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import connected_components  # pyright: ignore[reportUnknownVariableType]
 
 from tracking_service.core.types import FloatArray, IntArray
 
@@ -78,9 +78,15 @@ def match_by_gain(similarity: FloatArray, *, min_similarity: float) -> tuple[Int
     """
     # A pair at the limit is worth a hair more than none, so that the limit itself is allowed.
     gain = np.where((similarity >= min_similarity) & (similarity > 0.0), similarity - min_similarity + 1e-9, 0.0)
-    rows, columns = linear_sum_assignment(gain, maximize=True)
+    rows, columns = _assign(gain)
     is_pair = gain[rows, columns] > 0.0
-    return rows[is_pair].astype(np.int64), columns[is_pair].astype(np.int64)
+    return rows[is_pair], columns[is_pair]
+
+
+def _assign(gain: FloatArray) -> tuple[IntArray, IntArray]:
+    """Pairs rows with columns at the largest sum (scipy's Jonker-Volgenant, without its missing types)."""
+    rows, columns = linear_sum_assignment(gain, maximize=True)  # pyright: ignore[reportUnknownVariableType]
+    return np.asarray(rows, dtype=np.int64), np.asarray(columns, dtype=np.int64)
 
 
 def _area(boxes: FloatArray) -> FloatArray:
@@ -134,14 +140,14 @@ def _match_sparse(
         graph = coo_array(
             (np.ones(len(rows), dtype=np.int8), (rows, columns + row_count)), shape=(node_count, node_count)
         )
-        label = connected_components(graph, directed=False)[1][rows]
+        label: IntArray = np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)[rows]
         order = np.argsort(label, kind="stable")
         for group in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
             group_rows, row_place = np.unique(rows[group], return_inverse=True)
             group_columns, column_place = np.unique(columns[group], return_inverse=True)
             dense = np.zeros((len(group_rows), len(group_columns)))
             dense[row_place, column_place] = gain[group] + 1e-9
-            picked_rows, picked_columns = linear_sum_assignment(dense, maximize=True)
+            picked_rows, picked_columns = _assign(dense)
             is_pair = dense[picked_rows, picked_columns] > 0.0
             found_rows.append(group_rows[picked_rows[is_pair]])
             found_columns.append(group_columns[picked_columns[is_pair]])

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from tracking_service.core.config import KalmanConfig
-from tracking_service.core.types import FloatArray
+from tracking_service.core.types import FloatArray, IntArray
 
 # Rows of a filter state [N, 5, 4]; the last axis is centre x, centre y, width, height.
 VALUE, VELOCITY, VALUE_VARIANCE, COVARIANCE, VELOCITY_VARIANCE = range(5)
@@ -78,9 +78,7 @@ def predict_filters(filters: FloatArray, config: KalmanConfig) -> None:
     np.maximum(filters[:, VALUE, 2:], MIN_SIDE_PX, out=filters[:, VALUE, 2:])
 
 
-def correct_filters(
-    filters: FloatArray, rows: FloatArray | slice, centered_px: FloatArray, config: KalmanConfig
-) -> None:
+def correct_filters(filters: FloatArray, rows: IntArray, centered_px: FloatArray, config: KalmanConfig) -> None:
     """Corrects some filters by the boxes that were matched to them, in place.
 
     Args:
