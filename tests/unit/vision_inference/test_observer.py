@@ -168,6 +168,14 @@ def test_a_zoomed_view_does_not_find_a_neighbour_twice(play: Play, make_body: Ma
     assert len(observation.persons) == 1
 
 
+def test_who_comes_back_a_step_aside_is_one_person_not_a_new_one_too(play: Play, make_body: Make) -> None:
+    play.show(make_body(300, 250))
+    for _ in range(8):
+        play.show()
+    assert sources(play.show(make_body(390, 250))) == [PersonSource.ZOOM]
+    assert len(play.memory.regions) == 1
+
+
 def test_two_answers_on_one_body_become_one(play: Play, make_body: Make) -> None:
     observation = play.show(make_body(300, 250, score=0.6), make_body(306, 252, score=0.5))
     assert [person.score for person in observation.persons] == pytest.approx([0.6])
