@@ -83,6 +83,12 @@ def test_limbs_have_the_signs_of_the_conventions(side: str, letter: str, outward
     assert move(["elbow", "wrist"], "shoulder", "x", -60.0 * outward)[f"arm_add_{letter}_3d"] == pytest.approx(-60.0)
 
 
+@pytest.mark.parametrize("lift_deg", [-55.0, 90.0, 179.0, 181.0, 200.0])
+def test_an_arm_overhead_does_not_jump_by_a_turn(lift_deg: float) -> None:
+    lifted = turn(stand(), ["right_elbow", "right_wrist"], "right_shoulder", "z", lift_deg)
+    assert measure(lifted)["arm_flex_r_3d"] == pytest.approx(lift_deg)
+
+
 def test_the_trunk_has_the_signs_of_the_conventions() -> None:
     upper = [f"{side}_{part}" for side in ("right", "left") for part in ("shoulder", "elbow", "wrist")]
     body = stand()

@@ -17,6 +17,10 @@ from praxiscope_numerics import angle_between, build_frame, cardan_angles_from_r
 
 SIDES = (("r", "right"), ("l", "left"))
 ANY_VIEW = frozenset({View.SIDE, View.FRONT, View.BETWEEN})
+# Flexion of thigh and arm is told apart from its other name a turn away by this middle: -120 to 240 degrees holds all
+# that
+# joints can do (an arm goes from 60 back to 180 up), so an arm overhead does not jump from 180 to -180.
+FLEXION_CENTER_RAD = np.radians(60.0)
 DOWN = np.array([0.0, 1.0])  # of the picture, whose y points down
 # A limb shorter in the picture than this share of its usual length points at the camera; the angle of its shadow says
 # nothing.
@@ -70,9 +74,10 @@ def _swing(start: str, end: str) -> Callable[[FloatArray, FloatArray], FloatArra
     def measure(points: FloatArray, facing: FloatArray) -> FloatArray:
         trunk_down = _point(points, "mid_hip") - _point(points, "mid_shoulder")
         # Facing right, forwards is +x; on the picture a turn from down to +x is negative.
-        return -np.where(facing == 0.0, np.nan, facing) * signed_angle_2d(
+        flexion = -np.where(facing == 0.0, np.nan, facing) * signed_angle_2d(
             trunk_down, _point(points, end) - _point(points, start)
         )
+        return wrap_angle(flexion, FLEXION_CENTER_RAD)
 
     return measure
 
@@ -274,7 +279,7 @@ def measure_space_angles(points_m: FloatArray) -> dict[str, FloatArray]:
         )
         for name, frame, limb in (("hip", world_from_pelvis, knee - hip), ("arm", world_from_torso, elbow - shoulder)):
             local = (np.swapaxes(frame, -1, -2) @ limb[..., None])[..., 0]
-            flexion = np.arctan2(local[..., 0], -local[..., 1])
+            flexion = wrap_angle(np.arctan2(local[..., 0], -local[..., 1]), FLEXION_CENTER_RAD)
             adduction = np.arctan2(inward * local[..., 2], np.hypot(local[..., 0], local[..., 1]))
             suffixes = ("flexion", "adduction") if name == "hip" else ("flex", "add")
             angles[f"{name}_{suffixes[0]}_{letter}_3d"] = flexion

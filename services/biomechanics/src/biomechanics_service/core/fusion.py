@@ -109,9 +109,8 @@ def fuse_points(
         config: Weights.
 
     Returns:
-        Merged points, NaN where no net sees them near the movement of their neighbours; and their distance from the
-        movement of the neighbours in
-        shares of the body's size. [T, J, 2], [T, J]
+        Merged points, NaN where no net sees them near the movement of their neighbours; and their distance from that
+        movement in shares of the body's size. [T, J, 2], [T, J]
     """
     samples = np.stack([coco, blazepose], axis=1)
     trust = np.array([[1.0 - config.blazepose_share], [config.blazepose_share]])  # [observer, 1]
