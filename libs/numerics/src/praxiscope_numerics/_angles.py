@@ -30,9 +30,8 @@ def angle_between(
     with np.errstate(invalid="ignore", divide="ignore"):
         unit_first = first / np.linalg.norm(first, axis=-1, keepdims=True)
         unit_second = second / np.linalg.norm(second, axis=-1, keepdims=True)
-    return 2.0 * np.arctan2(
-        np.linalg.norm(unit_first - unit_second, axis=-1), np.linalg.norm(unit_first + unit_second, axis=-1)
-    )
+    apart, along = (np.linalg.norm(unit_first + sign * unit_second, axis=-1) for sign in (-1.0, 1.0))
+    return np.asarray(2.0 * np.arctan2(apart, along))
 
 
 def signed_angle_2d(
@@ -52,7 +51,7 @@ def signed_angle_2d(
     cross = start[..., 0] * end[..., 1] - start[..., 1] * end[..., 0]
     dot = start[..., 0] * end[..., 0] + start[..., 1] * end[..., 1]
     is_degenerate = (np.abs(start).max(axis=-1) == 0.0) | (np.abs(end).max(axis=-1) == 0.0)
-    return np.where(is_degenerate, np.nan, np.arctan2(cross, dot))
+    return np.asarray(np.where(is_degenerate, np.nan, np.arctan2(cross, dot)))
 
 
 def wrap_angle(angle_rad: Float[FloatArray, "*shape"], center_rad: float = 0.0) -> Float[FloatArray, "*shape"]:
@@ -65,7 +64,7 @@ def wrap_angle(angle_rad: Float[FloatArray, "*shape"], center_rad: float = 0.0) 
     Returns:
         The same directions in [center - pi, center + pi).
     """
-    return (angle_rad - center_rad + np.pi) % TURN_RAD - np.pi + center_rad
+    return np.asarray((angle_rad - center_rad + np.pi) % TURN_RAD - np.pi + center_rad)
 
 
 def unwrap_angle(angle_rad: Float[FloatArray, " time"], center_rad: float = 0.0) -> Float[FloatArray, " time"]:

@@ -188,15 +188,19 @@ def _exchange(points: FloatArray, is_swapped: BoolArray, pairs: np.ndarray) -> F
 
 def _estimate_height(space_m: FloatArray) -> float:
     """Estimates the body's height from the median lengths of its limbs."""
-
-    def length(start: str, end: str) -> float:
-        lengths = np.linalg.norm(space_m[:, POINT_INDEX[end]] - space_m[:, POINT_INDEX[start]], axis=-1)
+    chain_m = 0.0
+    for start, end in (("ankle", "knee"), ("knee", "hip"), ("hip", "shoulder"), ("shoulder", "ear")):
+        lengths = np.concatenate(
+            [
+                np.linalg.norm(
+                    space_m[:, POINT_INDEX[f"{side}_{end}"]] - space_m[:, POINT_INDEX[f"{side}_{start}"]], axis=-1
+                )
+                for side in ("left", "right")
+            ]
+        )
         seen = lengths[np.isfinite(lengths)]
-        return float(np.median(seen)) if len(seen) else float("nan")
-
-    links = (("ankle", "knee"), ("knee", "hip"), ("hip", "shoulder"), ("shoulder", "ear"))
-    chain = [np.nanmean([length(f"{s}_{a}", f"{s}_{b}") for s in ("left", "right")]) for a, b in links]
-    return float(np.sum(chain)) / CHAIN_OF_HEIGHT
+        chain_m += float(np.median(seen)) if len(seen) else float("nan")
+    return chain_m / CHAIN_OF_HEIGHT
 
 
 def _compare_spread(plane_m: FloatArray, points_px: FloatArray) -> float:
