@@ -29,3 +29,8 @@ mkdir -p "$output"
   --python_out="$output" --pyi_out="$output" --grpc_python_out="$output"
 # A service-less file gets an empty *_pb2_grpc.py; it says nothing.
 grep -rL 'def add_.*_to_server' "$output/praxiscope" --include='*_pb2_grpc.py' | xargs -r rm
+
+# The gateway's Go code and the OpenAPI document; plugins and runtime are of the versions in services/gateway/go.mod.
+(cd services/gateway && GOBIN="$PWD/../../bin" go install tool)
+rm -rf services/gateway/gen
+buf generate --template tools/contracts/buf.gen.go.yaml

@@ -1,0 +1,93 @@
+"""What can be typed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+_TRACKERS = ("bytetrack", "sort")
+_CODECS = ("av1", "vp9", "h264")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Returns what was typed; prints help or what is wrong, and exits, where that is what was asked for."""
+    return _parser().parse_args(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    common.add_argument("--profile", default="", help="profile to use; by default the file's")
+    parser = argparse.ArgumentParser(prog="praxiscope", description="Video in, measured motion out.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    login = commands.add_parser("login", parents=[common], help="log in and keep the login in a profile")
+    login.add_argument("--url", required=True, help="the platform's address, as in https://praxiscope.example.org")
+    login.add_argument("--email", default="", help="asked for where it is not given")
+    login.add_argument("--password-file", default="", help="file with the password; asked for where it is not given")
+    login.add_argument("--project", default="", help="projects/…; by default the account's oldest")
+    login.add_argument("--name", default="default", help="the profile's name")
+
+    commands.add_parser("whoami", parents=[common], help="say who we are there, and what we may do")
+
+    upload = commands.add_parser("upload", parents=[common], help="upload a file and print its asset")
+    upload.add_argument("file")
+    upload.add_argument("--kind", default="video", choices=["video", "image", "detections", "file"])
+    upload.add_argument("--display-name", default="")
+    upload.add_argument("--resume", default="", metavar="UPLOAD", help="go on with projects/…/uploads/…")
+
+    analyze = commands.add_parser("analyze", parents=[common], help="measure the people in a video")
+    analyze.add_argument("video", help="a file, or projects/…/assets/…[/versions/…]")
+    analyze.add_argument("--height-m", type=float, default=0.0, help="standing height in metres; sets the scale")
+    analyze.add_argument("--preset", default="accurate", choices=["accurate", "fast"])
+    analyze.add_argument("--cutoff-hz", type=float, default=0.0, help="low-pass cut-off; by default 6 Hz")
+    analyze.add_argument("--no-overlay", action="store_true", help="draw no video")
+    analyze.add_argument("--codec", default="av1", choices=_CODECS, help="of the drawn video")
+    analyze.add_argument("-o", "--output", default="", metavar="FOLDER", help="where the files go")
+
+    track = commands.add_parser("track", parents=[common], help="track detections in MOTChallenge text")
+    track.add_argument("detections", help="frame,id,left,top,width,height,score a line")
+    track.add_argument("--tracker", default="bytetrack", choices=_TRACKERS)
+    track.add_argument("--preset", default="crowd", choices=["crowd", "people"])
+    track.add_argument("--high-score", type=float, default=0.0)
+    track.add_argument("--lost-buffer-frames", type=int, default=0)
+    track.add_argument("-o", "--output", required=True, metavar="FILE")
+
+    _add_operations(commands.add_parser("ops", help="long-running operations"), common)
+    _add_assets(commands.add_parser("assets", help="what the project keeps"), common)
+    return parser
+
+
+def _add_operations(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    listing = verbs.add_parser("list", parents=[common], help="newest first")
+    listing.add_argument("--running", action="store_true", help="only those that are not done")
+    listing.add_argument("--limit", type=int, default=20)
+    for verb, text in (
+        ("get", "read one"),
+        ("watch", "follow one to its end"),
+        ("cancel", "ask for its end"),
+        ("retry", "try a failed one again"),
+        ("delete", "forget one that is done"),
+    ):
+        verbs.add_parser(verb, parents=[common], help=text).add_argument("name", help="projects/…/operations/…")
+
+
+def _add_assets(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    listing = verbs.add_parser("list", parents=[common], help="newest first")
+    listing.add_argument("--filter", default="", help='as in: kind = KIND_VIDEO AND display_name : "squat"')
+    listing.add_argument("--deleted", action="store_true", help="deleted ones too")
+    listing.add_argument("--limit", type=int, default=20)
+    for verb, text in (
+        ("get", "read one, with the files of its newest version"),
+        ("delete", "delete one; it can be brought back for 30 days"),
+        ("undelete", "bring one back"),
+        ("purge", "delete one for good"),
+        ("lineage", "what it was made from, and what was made from it"),
+    ):
+        verbs.add_parser(verb, parents=[common], help=text).add_argument("name", help="projects/…/assets/…")
+    download = verbs.add_parser("download", parents=[common], help="download its files")
+    download.add_argument("name", help="projects/…/assets/…[/versions/…]")
+    download.add_argument("--file", action="append", default=[], help="only this one; may be given again")
+    download.add_argument("-o", "--output", required=True, metavar="FOLDER")
