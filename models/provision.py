@@ -100,7 +100,7 @@ def fetch_package(recipe: Recipe, cache: Path, *, npm: str) -> Path:
         command = [npm, "pack", "--silent", "--pack-destination", folder, specifier]
         try:
             # The arguments are the recipe's and ours; no shell reads them.
-            subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+            subprocess.run(command, check=True, capture_output=True, text=True)
         except FileNotFoundError as error:
             raise ProvisionError(f"{npm} is not there; give --npm or --package") from error
         except subprocess.CalledProcessError as error:

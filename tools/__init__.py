@@ -1,0 +1,1 @@
+"""What builds, starts, checks and shows the platform on one machine."""

@@ -244,7 +244,7 @@ def main(arguments: list[str]) -> int:
     path = Path(arguments[0]) if arguments else GOLDEN / "observations.npz"
     figures, _ = measure_figures(path)
     for figure in figures:
-        print(f"{'ok  ' if figure.is_reached else 'MISS'} {figure.name}: {figure.value} (goal: {figure.goal})")  # noqa: T201
+        print(f"{'ok  ' if figure.is_reached else 'MISS'} {figure.name}: {figure.value} (goal: {figure.goal})")
     return 0 if all(figure.is_reached for figure in figures) else 1
 
 

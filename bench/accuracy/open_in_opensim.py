@@ -50,12 +50,12 @@ def main() -> int:
                 path.write_text(text)
                 paths.append(str(path))
         if not interpreter:
-            print(f"not run: {len(paths)} files were written, but OPENSIM_PYTHON names no interpreter")  # noqa: T201
+            print(f"not run: {len(paths)} files were written, but OPENSIM_PYTHON names no interpreter")
             return 2
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [interpreter, "-c", READER, *paths], capture_output=True, text=True, check=False, cwd=folder
         )
-    print(done.stdout + done.stderr)  # noqa: T201
+    print(done.stdout + done.stderr)
     is_quiet = "warn" not in (done.stdout + done.stderr).lower() and "error" not in done.stderr.lower()
     return 0 if done.returncode == 0 and is_quiet and done.stdout.count("rows") == len(paths) else 1
 

@@ -115,7 +115,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0]) if arguments else Path()
     lengths = find_sequences(folder) if arguments else {}
     if not lengths:
-        print("not run: give the folder that holds MOT17-XX/ with YOLOX detections")  # noqa: T201
+        print("not run: give the folder that holds MOT17-XX/ with YOLOX detections")
         return 2
     names = arguments[1:] or ["sort", "bytetrack"]
     with tempfile.TemporaryDirectory() as temporary:
@@ -134,12 +134,12 @@ def main(arguments: list[str]) -> int:
         try:
             figures = score(work, names)
         except ImportError:
-            print("not run: pip install trackeval")  # noqa: T201
+            print("not run: pip install trackeval")
             return 2
-    print(f"MOT17 second halves of {', '.join(lengths)}; YOLOX detections")  # noqa: T201
+    print(f"MOT17 second halves of {', '.join(lengths)}; YOLOX detections")
     for name in names:
         row = figures[name]
-        print(  # noqa: T201
+        print(
             f"{name:10s} HOTA {row['HOTA']:.1f} IDF1 {row['IDF1']:.1f} MOTA {row['MOTA']:.1f} "
             f"IDSW {row['IDSW']:.0f} {speeds[name]:.0f} frames/s"
         )

@@ -44,7 +44,7 @@ def main() -> int:
                 tracker.update(boxes, scores, frame_index)
                 times_s.append(time.process_time() - start_s)
             median_s = float(np.median(times_s[WARM_UP_FRAMES:]))
-            print(f"{name:10s} {count:5d} people {1.0 / median_s:8.0f} frames/s")  # noqa: T201
+            print(f"{name:10s} {count:5d} people {1.0 / median_s:8.0f} frames/s")
     return 0
 
 

@@ -29,7 +29,9 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         settings = read_settings(os.environ)  # noqa: TID251  a tool's start
-        return {"up": _up, "run": _run, "down": _down, "status": print_status, "logs": _logs}[arguments.command](settings)
+        return {"up": _up, "run": _run, "down": _down, "status": print_status, "logs": _logs}[arguments.command](
+            settings
+        )
     except StackError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -44,7 +46,7 @@ def _up(settings: Settings) -> int:
     (settings.state / "state.json").unlink(missing_ok=True)
     settings.state.mkdir(parents=True, exist_ok=True)
     with (settings.state / "supervisor.log").open("wb") as log:
-        supervisor = subprocess.Popen(  # noqa: S603  ourselves
+        supervisor = subprocess.Popen(
             [sys.executable, "-m", "tools.devstack", "run"],
             cwd=CHECKOUT,
             stdin=subprocess.DEVNULL,
@@ -61,7 +63,9 @@ def _up(settings: Settings) -> int:
             sys.stdout.write(f"The stack is ready after {time.monotonic() - started_s:.1f} s.\n")
             return print_status(settings)
         time.sleep(0.1)
-    raise StackError(f"The stack was not ready after {_START_TIMEOUT_S:.0f} s; `make logs` says why, `make down` ends it.")
+    raise StackError(
+        f"The stack was not ready after {_START_TIMEOUT_S:.0f} s; `make logs` says why, `make down` ends it."
+    )
 
 
 def _run(settings: Settings) -> int:
@@ -92,7 +96,10 @@ async def _run_until_stopped(settings: Settings) -> int:
             return 1
         credentials = json.loads((settings.state / CREDENTIALS).read_text(encoding="utf-8"))
         write_profile(settings, credentials)
-        log("stack", f"ready after {time.monotonic() - started_s:.1f} s at http://{settings.address('gateway')}".encode())
+        log(
+            "stack",
+            f"ready after {time.monotonic() - started_s:.1f} s at http://{settings.address('gateway')}".encode(),
+        )
         while not stop.is_set():
             write_state(settings, stack)
             try:
@@ -119,7 +126,9 @@ def _down(settings: Settings) -> int:
             sys.stdout.write("The stack is down.\n")
             return 0
         time.sleep(0.1)
-    raise StackError(f"The stack did not end in {_STOP_TIMEOUT_S:.0f} s; its supervisor is process {state.supervisor_pid}.")
+    raise StackError(
+        f"The stack did not end in {_STOP_TIMEOUT_S:.0f} s; its supervisor is process {state.supervisor_pid}."
+    )
 
 
 def _logs(settings: Settings) -> int:

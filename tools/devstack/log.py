@@ -30,7 +30,9 @@ class StackLog:
         """Writes one line of a part."""
         text = line.decode("utf-8", errors="replace")
         if name not in self._files:
-            self._files[name] = (self._folder / f"{name.replace(' ', '-')}.log").open("w", encoding="utf-8", buffering=1)
+            self._files[name] = (self._folder / f"{name.replace(' ', '-')}.log").open(
+                "w", encoding="utf-8", buffering=1
+            )
         self._files[name].write(text + "\n")
         self._all.write(f"{name:20} {text}\n")
         if self._terminal is not None:

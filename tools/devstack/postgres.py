@@ -51,7 +51,9 @@ def postgres_part(settings: Settings, secrets: StackSecrets) -> Part:
 
     async def is_ready() -> bool:
         try:
-            async with await psycopg.AsyncConnection.connect(superuser_conninfo(settings, secrets), autocommit=True) as connection:
+            async with await psycopg.AsyncConnection.connect(
+                superuser_conninfo(settings, secrets), autocommit=True
+            ) as connection:
                 await connection.execute("SELECT 1")
         except psycopg.OperationalError:
             return False
@@ -94,7 +96,9 @@ def prepare_database(settings: Settings, secrets: StackSecrets, roles: Sequence[
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
         for role in roles:
             connection.execute(
-                sql.SQL("GRANT CREATE, CONNECT ON DATABASE {} TO {}").format(sql.Identifier(DATABASE), sql.Identifier(role))
+                sql.SQL("GRANT CREATE, CONNECT ON DATABASE {} TO {}").format(
+                    sql.Identifier(DATABASE), sql.Identifier(role)
+                )
             )
 
 
@@ -112,7 +116,9 @@ def _initialise(data: Path, install: Path, secrets: StackSecrets, user_id: int |
         f"--pwfile={password_file}",
     ]
     try:
-        subprocess.run(command, check=True, capture_output=True, user=user_id, group=user_id, env=inherited_environment())  # noqa: S603
+        subprocess.run(
+            command, check=True, capture_output=True, user=user_id, group=user_id, env=inherited_environment()
+        )
     except subprocess.CalledProcessError as error:
         shutil.rmtree(data, ignore_errors=True)
         raise StackError(f"initdb failed: {error.stderr.decode(errors='replace').strip()}") from error

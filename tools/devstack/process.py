@@ -133,7 +133,9 @@ class RunningPart:
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
             limit=1 << 20,
-            **({"user": self.part.user_id, "group": self.part.user_id, "extra_groups": []} if self.part.user_id else {}),
+            **(
+                {"user": self.part.user_id, "group": self.part.user_id, "extra_groups": []} if self.part.user_id else {}
+            ),
         )
         started_s = time.monotonic()
         waiting = asyncio.create_task(self._await_ready(started_s))

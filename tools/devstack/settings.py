@@ -91,14 +91,26 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         port_offset = int(environ.get("PRAXISCOPE_STACK_PORT_OFFSET") or 0)
         worker_count = int(environ.get("PRAXISCOPE_STACK_WORKERS") or 1)
     except ValueError as error:
-        raise StackError(f"PRAXISCOPE_STACK_PORT_OFFSET and PRAXISCOPE_STACK_WORKERS are whole numbers: {error}") from error
+        raise StackError(
+            f"PRAXISCOPE_STACK_PORT_OFFSET and PRAXISCOPE_STACK_WORKERS are whole numbers: {error}"
+        ) from error
     store_kind = environ.get("PRAXISCOPE_STACK_STORE") or "filesystem"
     if store_kind not in {"filesystem", "s3"}:
         raise StackError(f"PRAXISCOPE_STACK_STORE is filesystem or s3, not {store_kind!r}")
-    if not 0 <= port_offset <= 50_000:  # noqa: PLR2004  the highest port there is, less ours
+    if not 0 <= port_offset <= 50_000:
         raise StackError(f"PRAXISCOPE_STACK_PORT_OFFSET is from 0 to 50000, not {port_offset}")
-    known = ("PRAXISCOPE_AUTH_", "PRAXISCOPE_LIBRARY_", "PRAXISCOPE_VISION_", "PRAXISCOPE_TRACKING_", "PRAXISCOPE_BIOMECHANICS_")
-    extra = {key: value for key, value in environ.items() if key.startswith((*known, "PRAXISCOPE_RENDERING_", "PRAXISCOPE_GATEWAY_"))}
+    known = (
+        "PRAXISCOPE_AUTH_",
+        "PRAXISCOPE_LIBRARY_",
+        "PRAXISCOPE_VISION_",
+        "PRAXISCOPE_TRACKING_",
+        "PRAXISCOPE_BIOMECHANICS_",
+    )
+    extra = {
+        key: value
+        for key, value in environ.items()
+        if key.startswith((*known, "PRAXISCOPE_RENDERING_", "PRAXISCOPE_GATEWAY_"))
+    }
     return Settings(
         state=state,
         environment=CHECKOUT / ".venv",

@@ -51,9 +51,7 @@ class Stack:
         await self._start_all(stores)
         await self._prepare_database()
         services = [self._service(name, "serve", 0) for name in SERVICES]
-        workers = [
-            self._service(name, "work", index) for name in WORKERS for index in range(settings.worker_count)
-        ]
+        workers = [self._service(name, "work", index) for name in WORKERS for index in range(settings.worker_count)]
         await asyncio.gather(triton, self._start_all([*services, *workers, self._gateway()]))
 
     async def stop(self) -> None:
@@ -83,7 +81,9 @@ class Stack:
         await asyncio.gather(
             run_to_end("migrate jobs", [python, "-m", "praxiscope_common.jobs.migrate"], jobs, self.sink),
             *(
-                run_to_end(f"migrate {name}", [python, "-m", f"{name}_service", "migrate"], self._environment(name), self.sink)
+                run_to_end(
+                    f"migrate {name}", [python, "-m", f"{name}_service", "migrate"], self._environment(name), self.sink
+                )
                 for name in ("auth", "library")
             ),
         )
@@ -164,7 +164,9 @@ class Stack:
         if name == "auth":
             environment |= {
                 f"{prefix}SIGNING_KEY_FILES": str(self.secrets.rsa_key("access-tokens")),
-                f"{prefix}SERVICE_KEYS_DIR": str(self.secrets.service_keys([item for item in SERVICES if item != "auth"])),
+                f"{prefix}SERVICE_KEYS_DIR": str(
+                    self.secrets.service_keys([item for item in SERVICES if item != "auth"])
+                ),
                 f"{prefix}BOOTSTRAP_FILE": str(settings.state / CREDENTIALS),
             }
         if name == "library":
@@ -233,7 +235,7 @@ async def _always_ready() -> bool:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310  our own loopback address
-            return answer.status == 200  # noqa: PLR2004  OK
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return answer.status == 200
     except OSError:
         return False

@@ -172,7 +172,7 @@ def run_triton(
 
 @contextlib.contextmanager
 def _process(command: Sequence[str], variables: Mapping[str, str], output: int) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, env=dict(variables), stdout=output, stderr=output)  # noqa: S603 - ours
+    process = subprocess.Popen(command, env=dict(variables), stdout=output, stderr=output)
     try:
         yield process
     finally:
@@ -210,7 +210,7 @@ def _interpreter_libraries(environment: Path) -> Path:
     query = "import sysconfig; print(sysconfig.get_config_var('LIBDIR'))"
     python = environment / "bin" / "python"
     try:
-        answer = subprocess.run([python, "-c", query], check=True, capture_output=True, text=True)  # noqa: S603 - ours
+        answer = subprocess.run([python, "-c", query], check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise TritonError(f"there is no working Python in {environment}") from error
     folder = Path(answer.stdout.strip())

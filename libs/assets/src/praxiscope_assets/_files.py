@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import grpc
+
 from praxiscope.library.v1 import asset_pb2, media_service_pb2, media_service_pb2_grpc
 from praxiscope.type.v1 import media_pb2
-
 from praxiscope_common.client import call
 from praxiscope_common.storage.port import ObjectStore
 

@@ -6,8 +6,8 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 
 import grpc
-from praxiscope.library.v1 import asset_pb2, media_service_pb2, media_service_pb2_grpc
 
+from praxiscope.library.v1 import asset_pb2, media_service_pb2, media_service_pb2_grpc
 from praxiscope_common import names
 from praxiscope_common.client import call
 from praxiscope_common.storage.port import ObjectInfo, ObjectStore

@@ -9,8 +9,8 @@ from functools import lru_cache
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
-from praxiscope.type.v1 import access_pb2
 
+from praxiscope.type.v1 import access_pb2
 from praxiscope_common.errors import UnimplementedError
 
 PUBLIC = "public"

@@ -96,7 +96,9 @@ async def stream(
         DomainError: Whatever the other side answered, as the error it was.
     """
     loop = asyncio.get_running_loop()
-    deadline_s = None if timeout_s is None and current_call().deadline_s is None else _deadline_s(timeout_s or float("inf"))
+    deadline_s = (
+        None if timeout_s is None and current_call().deadline_s is None else _deadline_s(timeout_s or float("inf"))
+    )
     timeout = None if deadline_s is None else max(0.0, deadline_s - loop.time())
     running = method(request, timeout=timeout, metadata=_metadata(token))
     try:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import grpc
 import jwt
-from praxiscope.auth.v1 import auth_pb2, auth_pb2_grpc
 
+from praxiscope.auth.v1 import auth_pb2, auth_pb2_grpc
 from praxiscope_common.client import call
 from praxiscope_common.config import Secret
 from praxiscope_common.identity import current_caller
@@ -49,13 +49,16 @@ class AuthKeySource:
 
     async def fetch_keys(self) -> Sequence[Mapping[str, str]]:
         """Returns the public keys as JWKs."""
-        keys = await call(self._stub.GetKeySet, auth_pb2.GetKeySetRequest(), token="", timeout_s=5, is_repeatable=True)  # noqa: S106
-        return [{"kty": key.kty, "kid": key.kid, "use": key.use, "alg": key.alg, "n": key.n, "e": key.e} for key in keys.keys]
+        keys = await call(self._stub.GetKeySet, auth_pb2.GetKeySetRequest(), token="", timeout_s=5, is_repeatable=True)
+        return [
+            {"kty": key.kty, "kid": key.kid, "use": key.use, "alg": key.alg, "n": key.n, "e": key.e}
+            for key in keys.keys
+        ]
 
     async def fetch_revocations(self, cursor: int) -> tuple[Sequence[Revocation], int]:
         """Returns the revocations behind `cursor`, and the cursor behind them."""
         request = auth_pb2.ListRevocationsRequest(cursor=cursor)
-        answer = await call(self._stub.ListRevocations, request, token="", timeout_s=5, is_repeatable=True)  # noqa: S106
+        answer = await call(self._stub.ListRevocations, request, token="", timeout_s=5, is_repeatable=True)
         revocations = [
             Revocation(
                 session=item.session,
@@ -127,7 +130,7 @@ class ServiceIdentity:
                 return held[0]
             request.client_assertion = self.assertion()
             stub = auth_pb2_grpc.TokenServiceStub(self.channel)
-            answer = await call(stub.ExchangeToken, request, token="", is_repeatable=True)  # noqa: S106
+            answer = await call(stub.ExchangeToken, request, token="", is_repeatable=True)
             now_s = self.clock()
             self._held = {name: value for name, value in self._held.items() if value[1] > now_s}
             self._held[key] = (answer.access_token, answer.expire_time.ToNanoseconds() / 1e9)

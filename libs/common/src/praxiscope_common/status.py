@@ -41,14 +41,14 @@ def code_of(error: errors.DomainError) -> grpc.StatusCode:
 
 def to_status(error: errors.DomainError) -> status_pb2.Status:
     """Returns the wire form of `error`, with ErrorInfo and, where it has them, BadRequest and RetryInfo."""
-    details: list[Message] = [
-        error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
-    ]
+    details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)]
     if error.field_violations:
         details.append(
             error_details_pb2.BadRequest(
                 field_violations=[
-                    error_details_pb2.BadRequest.FieldViolation(field=violation.field, description=violation.description)
+                    error_details_pb2.BadRequest.FieldViolation(
+                        field=violation.field, description=violation.description
+                    )
                     for violation in error.field_violations
                 ]
             )
@@ -57,7 +57,9 @@ def to_status(error: errors.DomainError) -> status_pb2.Status:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromNanoseconds(int(error.retry_after_s * 1e9))
         details.append(retry)
-    return status_pb2.Status(code=code_of(error).value[0], message=error.message, details=[_pack(item) for item in details])
+    return status_pb2.Status(
+        code=code_of(error).value[0], message=error.message, details=[_pack(item) for item in details]
+    )
 
 
 def from_status(status: status_pb2.Status) -> errors.DomainError:
@@ -77,7 +79,8 @@ def from_status(status: status_pb2.Status) -> errors.DomainError:
         status.message,
         metadata=dict(info.metadata),
         field_violations=[
-            errors.FieldViolation(field=item.field, description=item.description) for item in bad_request.field_violations
+            errors.FieldViolation(field=item.field, description=item.description)
+            for item in bad_request.field_violations
         ],
         retry_after_s=retry_after_s,
     )

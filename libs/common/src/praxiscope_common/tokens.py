@@ -152,7 +152,9 @@ class TokenVerifier:
 
     async def _key(self, key_id: str) -> Any | None:  # noqa: ANN401  PyJWT's key types have no common name
         age_s = self.clock() - self._keys_read_s
-        if (key_id in self._keys and age_s < _KEY_REFRESH_S) or (key_id not in self._keys and age_s < _UNKNOWN_KEY_REFRESH_S):
+        if (key_id in self._keys and age_s < _KEY_REFRESH_S) or (
+            key_id not in self._keys and age_s < _UNKNOWN_KEY_REFRESH_S
+        ):
             return self._keys.get(key_id)
         async with self._lock:
             if self.clock() - self._keys_read_s >= min(age_s, _UNKNOWN_KEY_REFRESH_S):

@@ -1,11 +1,11 @@
 """Praxiscope's Python client: `Client` for scripts, `AsyncClient` for programs that use asyncio. Both do the same.
 
-    from praxiscope.client import Client
+from praxiscope.client import Client
 
-    with Client() as praxiscope:
-        video = praxiscope.upload("squat.mp4")
-        result = praxiscope.wait(praxiscope.analyze_motion(video.latest_version, height_m=1.72))
-        praxiscope.download_all(result.motion.asset_version, "out")
+with Client() as praxiscope:
+video = praxiscope.upload("squat.mp4")
+result = praxiscope.wait(praxiscope.analyze_motion(video.latest_version, height_m=1.72))
+praxiscope.download_all(result.motion.asset_version, "out")
 """
 
 from praxiscope.client._async import AsyncClient

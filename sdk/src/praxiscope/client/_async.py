@@ -12,16 +12,16 @@ from typing import Any, TypeVar
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
+
 from praxiscope.auth.v1 import auth_pb2
 from praxiscope.biomechanics.v1 import motion_service_pb2
-from praxiscope.library.v1 import asset_pb2, asset_service_pb2, upload_service_pb2
-from praxiscope.rendering.v1 import rendering_service_pb2
-from praxiscope.tracking.v1 import tracking_service_pb2
-
 from praxiscope.client._errors import PraxiscopeError, error_from_status
 from praxiscope.client._http import Transport
 from praxiscope.client._profile import Profile, read_profile
 from praxiscope.client._progress import Progress, progress_from
+from praxiscope.library.v1 import asset_pb2, asset_service_pb2, upload_service_pb2
+from praxiscope.rendering.v1 import rendering_service_pb2
+from praxiscope.tracking.v1 import tracking_service_pb2
 
 _Message = TypeVar("_Message", bound=Message)
 _PARTS_AT_ONCE = 4
@@ -202,9 +202,15 @@ class AsyncClient:
                     raise
             await asyncio.sleep(0.5)
 
-    async def operations(self, *, only_running: bool = False, page_size: int = 0, page_token: str = "") -> Mapping[str, Any]:
+    async def operations(
+        self, *, only_running: bool = False, page_size: int = 0, page_token: str = ""
+    ) -> Mapping[str, Any]:
         """Returns a page of operations, newest first, as JSON."""
-        query = {"page_size": page_size or None, "page_token": page_token, "only_running": "true" if only_running else None}
+        query = {
+            "page_size": page_size or None,
+            "page_token": page_token,
+            "only_running": "true" if only_running else None,
+        }
         return await self.transport.call("GET", f"/v1/{self.profile.project}/operations", query=query)
 
     async def operation(self, name: str, verb: str = "") -> Progress:
@@ -218,7 +224,7 @@ class AsyncClient:
         await self.transport.call("DELETE", f"/v1/{name}")
 
     async def assets(
-        self, *, filter: str = "", show_deleted: bool = False, page_size: int = 0, page_token: str = ""  # noqa: A002  the contract's word
+        self, *, filter: str = "", show_deleted: bool = False, page_size: int = 0, page_token: str = ""
     ) -> asset_service_pb2.ListAssetsResponse:
         """Returns a page of assets, newest first."""
         query = {

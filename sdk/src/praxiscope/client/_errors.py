@@ -1,7 +1,7 @@
 """What the client raises.
 
-    PraxiscopeError      the platform answered with an error; `reason` says which
-    └── TransportError   the platform did not answer
+PraxiscopeError      the platform answered with an error; `reason` says which
+└── TransportError   the platform did not answer
 """
 
 from __future__ import annotations
@@ -10,7 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 # HTTP statuses of answers that are not google.rpc.Status, as from a proxy in between.
-_REASONS = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 413: "TOO_LARGE", 429: "RESOURCE_EXHAUSTED"}
+_REASONS = {
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    413: "TOO_LARGE",
+    429: "RESOURCE_EXHAUSTED",
+}
 
 
 class PraxiscopeError(Exception):

@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import httpx
@@ -30,7 +30,13 @@ class Transport:
         on_new_refresh_token: Told of every refresh token that replaces the one before; keep it, the old one works no more.
     """
 
-    def __init__(self, profile: Profile, *, on_new_refresh_token: Any = None, http: httpx.AsyncClient | None = None) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        on_new_refresh_token: Callable[[str], None] | None = None,
+        http: httpx.AsyncClient | None = None,
+    ) -> None:
         """Opens nothing yet."""
         self.profile = profile
         self._http = http or httpx.AsyncClient(base_url=profile.url, timeout=_TIMEOUT, follow_redirects=False)
@@ -130,7 +136,9 @@ class Transport:
         """Yields the bytes behind a signed address, from `start` on."""
         headers = {"range": f"bytes={start}-"} if start else {}
         try:
-            async with self._http.stream("GET", uri, headers=headers, timeout=httpx.Timeout(120.0, connect=5.0)) as answer:
+            async with self._http.stream(
+                "GET", uri, headers=headers, timeout=httpx.Timeout(120.0, connect=5.0)
+            ) as answer:
                 if answer.is_error:
                     await answer.aread()
                     raise error_of(answer)

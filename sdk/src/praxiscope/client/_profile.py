@@ -82,7 +82,11 @@ def write_profile(name: str, profile: Profile, *, environ: Mapping[str, str]) ->
     profiles = {**document.get("profiles", {}), name: asdict(profile)}
     lines = [f"default = {json.dumps(name)}", ""]
     for key, values in profiles.items():
-        lines += [f"[profiles.{json.dumps(key)}]", *(f"{item} = {json.dumps(value)}" for item, value in values.items()), ""]
+        lines += [
+            f"[profiles.{json.dumps(key)}]",
+            *(f"{item} = {json.dumps(value)}" for item, value in values.items()),
+            "",
+        ]
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

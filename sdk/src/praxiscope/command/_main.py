@@ -117,12 +117,16 @@ def _whoami(options: argparse.Namespace, screen: Screen) -> None:
     with _client(options, screen) as client:
         caller = client.whoami()
     who = caller.user.email or caller.subject
-    screen.result(_document(caller), f"{who} in {caller.project}\n" + "\n".join(f"  {item}" for item in caller.permissions))
+    screen.result(
+        _document(caller), f"{who} in {caller.project}\n" + "\n".join(f"  {item}" for item in caller.permissions)
+    )
 
 
 def _upload(options: argparse.Namespace, screen: Screen) -> None:
     with _client(options, screen) as client:
-        asset = _send(client, options.file, f"KIND_{options.kind.upper()}", screen, options.display_name, options.resume)
+        asset = _send(
+            client, options.file, f"KIND_{options.kind.upper()}", screen, options.display_name, options.resume
+        )
     screen.result(_document(asset), asset.latest_version)
 
 

@@ -10,14 +10,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from praxiscope.biomechanics.v1 import motion_service_pb2
-from praxiscope.library.v1 import asset_pb2, asset_service_pb2
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress as Bars, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 
+from praxiscope.biomechanics.v1 import motion_service_pb2
 from praxiscope.client import Progress
+from praxiscope.library.v1 import asset_pb2, asset_service_pb2
 
-_SHOWN_ANGLES = ("knee_angle_r", "knee_angle_l", "hip_flexion_r", "hip_flexion_l", "elbow_flex_r", "elbow_flex_l", "trunk_lean")
+_SHOWN_ANGLES = (
+    "knee_angle_r",
+    "knee_angle_l",
+    "hip_flexion_r",
+    "hip_flexion_l",
+    "elbow_flex_r",
+    "elbow_flex_l",
+    "trunk_lean",
+)
 _SURE_SHARE = 0.05
 
 
@@ -123,7 +132,9 @@ class Screen:
             if not math.isnan(person.cadence_steps_per_min):
                 lines.append(f"  cadence         {person.cadence_steps_per_min:7.1f} steps a minute")
         lines += [f"Note: {note}" for note in motion.notes]
-        elapsed = ", ".join(f"{stage} {elapsed_s:.1f} s" for stage, elapsed_s in sorted(response.stage_elapsed_s.items()))
+        elapsed = ", ".join(
+            f"{stage} {elapsed_s:.1f} s" for stage, elapsed_s in sorted(response.stage_elapsed_s.items())
+        )
         lines += ["", f"Time: {elapsed}"]
         lines += ["Files:", *(f"  {file}" for file in files)] if files else [f"Motion: {motion.asset_version}"]
         return "\n".join(lines)

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from praxiscope.auth.v1 import auth_pb2_grpc
-
 from auth_service.adapters.accounts import Accounts
 from auth_service.adapters.keys import ServiceKeys, TokenKeys
 from auth_service.adapters.local_keys import LocalKeySource
@@ -24,6 +22,7 @@ from auth_service.api.account_servicers import ProjectServicer, UserServicer
 from auth_service.api.token_servicer import TokenServicer
 from auth_service.config import AuthConfig, read_bootstrap_config, read_config, read_migration_config
 from auth_service.core.roles import ROLES
+from praxiscope.auth.v1 import auth_pb2_grpc
 from praxiscope_common import database, names
 from praxiscope_common.errors import UnavailableError
 from praxiscope_common.server.runtime import Server, create_server, run_until_stopped
@@ -63,14 +62,14 @@ class Auth:
             self.config.service.server,
             self.runtime.stages(),
             servicers={
-                "praxiscope.auth.v1.TokenService": lambda server: (
-                    auth_pb2_grpc.add_TokenServiceServicer_to_server(tokens, server)
+                "praxiscope.auth.v1.TokenService": lambda server: auth_pb2_grpc.add_TokenServiceServicer_to_server(
+                    tokens, server
                 ),
-                "praxiscope.auth.v1.UserService": lambda server: (
-                    auth_pb2_grpc.add_UserServiceServicer_to_server(users, server)
+                "praxiscope.auth.v1.UserService": lambda server: auth_pb2_grpc.add_UserServiceServicer_to_server(
+                    users, server
                 ),
-                "praxiscope.auth.v1.ProjectService": lambda server: (
-                    auth_pb2_grpc.add_ProjectServiceServicer_to_server(projects, server)
+                "praxiscope.auth.v1.ProjectService": lambda server: auth_pb2_grpc.add_ProjectServiceServicer_to_server(
+                    projects, server
                 ),
             },
             probes={"database": self.database.probe},
@@ -94,9 +93,7 @@ async def serve(environ: Mapping[str, str]) -> None:
     server = auth.create_server()
     await auth.database.open()
     try:
-        await run_until_stopped(
-            server, background=[runtime.verifier.follow_revocations(), auth.keep_retention()]
-        )
+        await run_until_stopped(server, background=[runtime.verifier.follow_revocations(), auth.keep_retention()])
     finally:
         await auth.database.close()
         await runtime.stop()
@@ -116,9 +113,7 @@ async def bootstrap(environ: Mapping[str, str]) -> None:
     try:
         accounts = Accounts(database=connections, passwords=Argon2Passwords())
         projects = Projects(database=connections)
-        known: dict[str, str] = (
-            json.loads(config.output.read_text(encoding="utf-8")) if config.output.exists() else {}
-        )
+        known: dict[str, str] = json.loads(config.output.read_text(encoding="utf-8")) if config.output.exists() else {}
         if not known:
             password = random_secrets.token_urlsafe(18)
             account = await accounts.create(

@@ -1,7 +1,7 @@
 """`python -m biomechanics_service {serve,work}`."""
 
-from praxiscope_common.service import run_command
 from biomechanics_service.app import serve, work
+from praxiscope_common.service import run_command
 
 if __name__ == "__main__":
     run_command({"serve": serve, "work": work})

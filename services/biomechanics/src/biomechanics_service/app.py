@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from biomechanics_service.adapters.analysis_job import AnalysisWork
+from biomechanics_service.adapters.jobs import MotionJobs
+from biomechanics_service.adapters.peers import Peers
+from biomechanics_service.api.convert import config_from
+from biomechanics_service.api.motion_servicer import MotionServicer
+from biomechanics_service.config import BiomechanicsConfig, read_config
 from praxiscope.biomechanics.v1 import motion_service_pb2_grpc
 from praxiscope_assets import AssetFiles
 from praxiscope_common.client import open_channel
@@ -12,13 +18,6 @@ from praxiscope_common.jobs.worker import Worker
 from praxiscope_common.server.runtime import Server, create_server, run_until_stopped
 from praxiscope_common.service import ServiceRuntime
 from praxiscope_common.storage.configuration import open_store
-
-from biomechanics_service.adapters.analysis_job import AnalysisWork
-from biomechanics_service.adapters.jobs import MotionJobs
-from biomechanics_service.adapters.peers import Peers
-from biomechanics_service.api.convert import config_from
-from biomechanics_service.api.motion_servicer import MotionServicer
-from biomechanics_service.config import BiomechanicsConfig, read_config
 
 
 class Biomechanics:
@@ -39,9 +38,7 @@ class Biomechanics:
 
     def create_server(self) -> Server:
         """Binds the server."""
-        servicer = MotionServicer(
-            MotionJobs(database=self.database, files=self.files, identity=self.runtime.identity)
-        )
+        servicer = MotionServicer(MotionJobs(database=self.database, files=self.files, identity=self.runtime.identity))
         return create_server(
             self.config.service.server,
             self.runtime.stages(),

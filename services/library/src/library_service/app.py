@@ -8,12 +8,6 @@ import logging
 from collections.abc import Mapping
 
 from google.longrunning import operations_pb2_grpc
-from praxiscope.library.v1 import (
-    asset_service_pb2_grpc,
-    media_service_pb2_grpc,
-    operation_service_pb2_grpc,
-    upload_service_pb2_grpc,
-)
 
 from library_service.adapters.assets import Assets
 from library_service.adapters.operations import Operations
@@ -23,6 +17,12 @@ from library_service.api.asset_servicer import AssetServicer
 from library_service.api.operation_servicer import OperationServicer, StandardOperationsServicer
 from library_service.api.upload_servicer import MediaServicer, UploadServicer
 from library_service.config import LibraryConfig, read_config, read_migration_config
+from praxiscope.library.v1 import (
+    asset_service_pb2_grpc,
+    media_service_pb2_grpc,
+    operation_service_pb2_grpc,
+    upload_service_pb2_grpc,
+)
 from praxiscope_common import database
 from praxiscope_common.errors import UnavailableError
 from praxiscope_common.server.runtime import Server, create_server, run_until_stopped
@@ -73,8 +73,8 @@ class Library:
                 "praxiscope.library.v1.OperationService": lambda server: (
                     operation_service_pb2_grpc.add_OperationServiceServicer_to_server(operations, server)
                 ),
-                "google.longrunning.Operations": lambda server: (
-                    operations_pb2_grpc.add_OperationsServicer_to_server(standard, server)
+                "google.longrunning.Operations": lambda server: operations_pb2_grpc.add_OperationsServicer_to_server(
+                    standard, server
                 ),
             },
             probes={"database": self.database.probe, "store": self.store.probe, "auth": self.runtime.probe_keys},

@@ -1,7 +1,6 @@
 """`python -m tracking_service {serve,work}`."""
 
 from praxiscope_common.service import run_command
-
 from tracking_service.app import serve, work
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from praxiscope_common.jobs.worker import Worker
 from praxiscope_common.server.runtime import Server, create_server, run_until_stopped
 from praxiscope_common.service import ServiceRuntime
 from praxiscope_common.storage.configuration import open_store
-
 from tracking_service.adapters.jobs import TrackJobs, TrackWork
 from tracking_service.api.convert import config_from
 from tracking_service.api.tracking_servicer import TrackingServicer

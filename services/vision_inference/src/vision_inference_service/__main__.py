@@ -1,7 +1,6 @@
 """`python -m vision_inference_service serve`."""
 
 from praxiscope_common.service import run_command
-
 from vision_inference_service.app import serve
 
 if __name__ == "__main__":

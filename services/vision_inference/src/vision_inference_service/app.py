@@ -12,7 +12,6 @@ from praxiscope_common.server.runtime import Server, create_server, run_until_st
 from praxiscope_common.service import ServiceRuntime
 from praxiscope_common.storage.configuration import open_store
 from praxiscope_common.telemetry.traces import inject_trace
-
 from vision_inference_service.adapters.measured_models import MeasuredModels
 from vision_inference_service.adapters.model_registry import TritonRegistry
 from vision_inference_service.adapters.stored_media import StoredMedia
@@ -33,9 +32,7 @@ class Vision:
         self.executor = ThreadPoolExecutor(config.pixel_thread_count, thread_name_prefix="pixels")
         self.store = open_store(config.store)
         self.library = open_channel(config.library_address)
-        self.triton = TritonModels(
-            TritonSettings(address=config.triton_address), metadata=lambda: dict(inject_trace())
-        )
+        self.triton = TritonModels(TritonSettings(address=config.triton_address), metadata=lambda: dict(inject_trace()))
         self.registry = TritonRegistry(config.triton_address, config.model_cards)
 
     def create_server(self) -> Server:

@@ -17,8 +17,8 @@ from google.longrunning import operations_pb2
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import status_pb2
-from praxiscope.type.v1 import operation_pb2
 
+from praxiscope.type.v1 import operation_pb2
 from praxiscope_common import names
 from praxiscope_common.credentials import Mandate
 from praxiscope_common.database import Connection
@@ -218,7 +218,7 @@ async def read_operation(
     """Returns an operation of a project; None where there is none and it need not be."""
     suffix = " FOR UPDATE" if for_update else ""
     cursor = await connection.execute(
-        f"SELECT {_COLUMNS} FROM jobs.operation WHERE project_id = %s AND operation_id = %s{suffix}",  # type: ignore[arg-type]  # noqa: S608
+        f"SELECT {_COLUMNS} FROM jobs.operation WHERE project_id = %s AND operation_id = %s{suffix}",  # type: ignore[arg-type]
         [project_id, operation_id],
     )
     row = await cursor.fetchone()
@@ -238,7 +238,7 @@ async def list_operations(
     """Returns a project's operations, newest first, at most `limit`, behind the position `before` (create time, id)."""
     running = " AND state NOT IN ('succeeded', 'failed', 'cancelled')" if only_running else ""
     cursor = await connection.execute(
-        f"SELECT {_COLUMNS} FROM jobs.operation WHERE project_id = %s"  # type: ignore[arg-type]  # noqa: S608
+        f"SELECT {_COLUMNS} FROM jobs.operation WHERE project_id = %s"  # type: ignore[arg-type]
         f" AND (%s::timestamptz IS NULL OR (create_time, operation_id) < (%s::timestamptz, %s)){running}"
         " ORDER BY create_time DESC, operation_id DESC LIMIT %s",
         [project_id, *((before[0], *before) if before else (None, None, None)), limit],

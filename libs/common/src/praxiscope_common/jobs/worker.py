@@ -62,8 +62,10 @@ class _LostOperationError(Exception):
 
 
 class _RetryStrategy(BaseRetryStrategy):
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:  # noqa: ARG002  procrastinate's signature
-        return RetryDecision(retry_in={"seconds": exception.delay_s}) if isinstance(exception, _RetryLaterError) else None
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        return (
+            RetryDecision(retry_in={"seconds": exception.delay_s}) if isinstance(exception, _RetryLaterError) else None
+        )
 
 
 @dataclass(kw_only=True)
@@ -96,7 +98,9 @@ class JobContext:
         if now_s - self._written_s < _REPORT_PERIOD_S and progress < 1.0:
             return
         self._written_s = now_s
-        await self._write("progress = %s, stages = %s, message = %s", [self.progress, self._stages_json(), self._message])
+        await self._write(
+            "progress = %s, stages = %s, message = %s", [self.progress, self._stages_json(), self._message]
+        )
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Any:  # noqa: ANN401  a context manager
@@ -142,7 +146,7 @@ class JobContext:
     async def _write(self, assignments: str, values: Sequence[object]) -> None:
         async with self.database.transaction() as connection:
             cursor = await connection.execute(
-                f"UPDATE jobs.operation SET {assignments}, update_time = now()"  # type: ignore[arg-type]  # noqa: S608
+                f"UPDATE jobs.operation SET {assignments}, update_time = now()"  # type: ignore[arg-type]
                 " WHERE operation_id = %s AND attempt_count = %s AND state = 'running'",
                 [*values, self.operation.operation_id, self.operation.attempt_count],
             )
@@ -193,7 +197,9 @@ class Worker:
         self._running: dict[str, asyncio.Task[Message]] = {}
         self._cancelled: set[str] = set()
         connector = PsycopgConnector(
-            conninfo=database.config.conninfo().replace(f"search_path={database.config.search_path}", "search_path=jobs"),
+            conninfo=database.config.conninfo().replace(
+                f"search_path={database.config.search_path}", "search_path=jobs"
+            ),
             min_size=1,
             max_size=max(3, concurrency + 1),
         )
@@ -252,7 +258,9 @@ class Worker:
         try:
             with (
                 tracer.start_as_current_span(
-                    operation.method, context=extract_trace({"traceparent": operation.traceparent}), kind=SpanKind.CONSUMER
+                    operation.method,
+                    context=extract_trace({"traceparent": operation.traceparent}),
+                    kind=SpanKind.CONSUMER,
                 ),
                 call_context(CallContext(request_id=operation_id)),
             ):
@@ -295,7 +303,11 @@ class Worker:
         logger.log(
             logging.WARNING if is_expected else logging.ERROR,
             "an attempt failed",
-            extra={"operation": operation.name, "attempt": operation.attempt_count, "error": str(error) if is_expected else ""},
+            extra={
+                "operation": operation.name,
+                "attempt": operation.attempt_count,
+                "error": str(error) if is_expected else "",
+            },
             exc_info=None if is_expected else error,
         )
         if operation.attempt_count >= operation.max_attempts:
@@ -306,7 +318,11 @@ class Worker:
             await connection.execute(
                 "UPDATE jobs.operation SET state = 'retrying', message = %s, update_time = now()"
                 " WHERE operation_id = %s AND attempt_count = %s AND state = 'running'",
-                [f"Attempt {operation.attempt_count} failed; the next is in {delay_s} s.", operation.operation_id, operation.attempt_count],
+                [
+                    f"Attempt {operation.attempt_count} failed; the next is in {delay_s} s.",
+                    operation.operation_id,
+                    operation.attempt_count,
+                ],
             )
         raise _RetryLaterError(delay_s)
 
@@ -351,7 +367,7 @@ class Worker:
                     response,
                     status,
                     progress,
-                    context._stages_json(),  # noqa: SLF001  the same module
+                    context._stages_json(),
                     operation.operation_id,
                     operation.attempt_count,
                 ],
@@ -403,7 +419,9 @@ async def listen(database: Database, period_s: float) -> AsyncIterator[str]:
     """
     while True:
         try:
-            async with await psycopg.AsyncConnection[Any].connect(database.config.conninfo(), autocommit=True) as connection:
+            async with await psycopg.AsyncConnection[Any].connect(
+                database.config.conninfo(), autocommit=True
+            ) as connection:
                 await connection.execute(f"LISTEN {CHANNEL}")
                 yield ""  # whatever changed before is to be looked at
                 while True:

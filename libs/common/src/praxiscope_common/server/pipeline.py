@@ -72,7 +72,9 @@ class ServerPipeline(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:  # unknown method: gRPC answers UNIMPLEMENTED
             return None
-        kind = ("stream" if handler.request_streaming else "unary") + ("_stream" if handler.response_streaming else "_unary")
+        kind = ("stream" if handler.request_streaming else "unary") + (
+            "_stream" if handler.response_streaming else "_unary"
+        )
         wrap = self._wrap_streaming if handler.response_streaming else self._wrap_single
         return getattr(grpc, f"{kind}_rpc_method_handler")(
             wrap(getattr(handler, kind), handler_call_details.method, kind),
@@ -94,7 +96,7 @@ class ServerPipeline(grpc.aio.ServerInterceptor):
         return single
 
     def _wrap_streaming(self, behaviour: Any, method: str, kind: str) -> Any:  # noqa: ANN401
-        async def streaming(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
+        async def streaming(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:  # noqa: ANN401
             try:
                 call, handled = await _open_call(request, context, method, kind)
                 async with AsyncExitStack() as stack:

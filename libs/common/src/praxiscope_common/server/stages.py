@@ -24,7 +24,7 @@ from praxiscope_common.errors import (
     PermissionDeniedError,
     UnauthenticatedError,
 )
-from praxiscope_common.identity import CallContext, call_context, current_call
+from praxiscope_common.identity import call_context, current_call
 from praxiscope_common.server.pipeline import ServerCall, Stage
 from praxiscope_common.status import code_of
 from praxiscope_common.telemetry.metrics import Metrics

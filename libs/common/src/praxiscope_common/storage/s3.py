@@ -93,7 +93,10 @@ class S3Store:
                 if buffer:
                     parts.append(await self._put_part(key, upload_id, len(parts) + 1, bytes(buffer)))
                 await self._run(
-                    self._client.complete_multipart_upload, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}
+                    self._client.complete_multipart_upload,
+                    Key=key,
+                    UploadId=upload_id,
+                    MultipartUpload={"Parts": parts},
                 )
             else:
                 await self._run(self._client.put_object, Key=key, Body=bytes(buffer))
@@ -136,7 +139,9 @@ class S3Store:
         check_key(prefix.rstrip("/"))
         for listed in (prefix, _digest_key(prefix)):
             async for keys in self._pages(listed):
-                await self._run(self._client.delete_objects, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True})
+                await self._run(
+                    self._client.delete_objects, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+                )
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
         """Yields the keys that start with `prefix`, which ends with a slash, in their order."""
@@ -154,7 +159,9 @@ class S3Store:
             return
         sha256 = await self._digest(source)
         await self._in_thread(
-            lambda: self._client.copy({"Bucket": self._bucket, "Key": check_key(source)}, self._bucket, check_key(target))
+            lambda: self._client.copy(
+                {"Bucket": self._bucket, "Key": check_key(source)}, self._bucket, check_key(target)
+            )
         )
         await self._write_digest(target, sha256)
         await self.delete(source)

@@ -91,9 +91,7 @@ class Accounts:
     async def set_barred(self, user_id: str, *, is_barred: bool) -> Account:
         """Bars or admits an account; barring ends its sessions."""
         async with self.database.transaction() as connection:
-            await connection.execute(
-                "UPDATE auth.account SET is_barred = %s WHERE user_id = %s", [is_barred, user_id]
-            )
+            await connection.execute("UPDATE auth.account SET is_barred = %s WHERE user_id = %s", [is_barred, user_id])
             account = await find_account(connection, user_id)
             if account is None:
                 raise resource_not_found(names.USER.format(user_id))

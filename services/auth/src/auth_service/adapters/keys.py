@@ -71,7 +71,11 @@ class TokenKeys:
             "exp": int(expire_s),
         }
         if grant.acting_service:
-            claims |= {"azp": grant.acting_service, "act": {"sub": f"services/{grant.acting_service}"}, "op": grant.operation}
+            claims |= {
+                "azp": grant.acting_service,
+                "act": {"sub": f"services/{grant.acting_service}"},
+                "op": grant.operation,
+            }
         token = jwt.encode(claims, self._keys[0], algorithm=ALGORITHM, headers={"kid": self.published[0].key_id})
         return IssuedTokens(
             access_token=token, expire_time=datetime.fromtimestamp(int(expire_s), timezone.utc), grant=grant

@@ -22,9 +22,7 @@ from praxiscope_common.jobs.operations import RequestIdReusedError
 from praxiscope_common.server.stages import resource_not_found
 
 MAX_KEY_LIFETIME = timedelta(days=30)
-_KEY: LiteralString = (
-    "project_id, key_id, display_name, prefix, permissions, creator, create_time, expire_time, last_use_time, revoke_time"
-)
+_KEY: LiteralString = "project_id, key_id, display_name, prefix, permissions, creator, create_time, expire_time, last_use_time, revoke_time"
 _MEMBER: LiteralString = "m.project_id, m.user_id, a.email, m.roles, m.create_time"
 
 
@@ -120,9 +118,7 @@ class Projects:
             raise MemberExistsError() from error
         return member
 
-    async def list_members(
-        self, project_id: str, *, limit: int, before: tuple[str, ...] | None
-    ) -> Sequence[Member]:
+    async def list_members(self, project_id: str, *, limit: int, before: tuple[str, ...] | None) -> Sequence[Member]:
         """Returns a project's people, newest first."""
         async with self.database.transaction() as connection:
             cursor = await connection.execute(
@@ -178,7 +174,9 @@ class Projects:
         end = expire_time or now + MAX_KEY_LIFETIME
         if not now < end <= now + MAX_KEY_LIFETIME + timedelta(minutes=1):
             raise KeyLifetimeError(
-                field_violations=[FieldViolation(field="api_key.expire_time", description="Expected within 30 days from now.")]
+                field_violations=[
+                    FieldViolation(field="api_key.expire_time", description="Expected within 30 days from now.")
+                ]
             )
         secret = secrets.new_api_key()
         key_id = names.new_id()
@@ -233,9 +231,7 @@ class Projects:
                 key = await self._key(connection, project_id, key_id)
         return key
 
-    async def list_events(
-        self, project_id: str, *, limit: int, before: tuple[str, ...] | None
-    ) -> Sequence[AuditEvent]:
+    async def list_events(self, project_id: str, *, limit: int, before: tuple[str, ...] | None) -> Sequence[AuditEvent]:
         """Returns a project's audit events, newest first."""
         async with self.database.transaction() as connection:
             return await audit.list_events(connection, project_id, limit=limit, before=before)

@@ -206,9 +206,7 @@ class Tokens:
         if row and row["failures"] >= _MAX_FAILURES:
             raise AccountLockedError(retry_after_s=max(1.0, row["wait_s"]))
 
-    async def _grant_person(
-        self, connection: Connection, user_id: str, project_id: str, *, session: str
-    ) -> Grant:
+    async def _grant_person(self, connection: Connection, user_id: str, project_id: str, *, session: str) -> Grant:
         cursor = await connection.execute(
             "SELECT a.is_administrator, a.is_barred, m.project_id, m.roles FROM auth.account a"
             " LEFT JOIN auth.member m ON m.user_id = a.user_id AND (%s = '' OR m.project_id = %s)"

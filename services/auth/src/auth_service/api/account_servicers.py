@@ -7,11 +7,11 @@ from datetime import timezone
 from typing import Protocol, TypeVar
 
 import grpc
-from praxiscope.auth.v1 import auth_pb2, auth_pb2_grpc
 
 from auth_service.api import convert
 from auth_service.api.ports import AccountKeeper, ProjectKeeper
 from auth_service.core.roles import ROLES
+from praxiscope.auth.v1 import auth_pb2, auth_pb2_grpc
 from praxiscope_common import names, paging
 from praxiscope_common.identity import Caller, current_caller
 from praxiscope_common.server.stages import MissingPermissionError
@@ -32,7 +32,7 @@ class UserServicer(auth_pb2_grpc.UserServiceServicer):
         """Uses the accounts."""
         self._accounts = accounts
 
-    async def GetCaller(self, request: auth_pb2.GetCallerRequest, context: Context) -> auth_pb2.Caller:  # noqa: N802
+    async def GetCaller(self, request: auth_pb2.GetCallerRequest, context: Context) -> auth_pb2.Caller:
         """Says who calls."""
         caller = current_caller()
         message = auth_pb2.Caller(subject=caller.subject, permissions=sorted(caller.permissions))
@@ -44,7 +44,7 @@ class UserServicer(auth_pb2_grpc.UserServiceServicer):
                 message.user.CopyFrom(convert.account_message(account))
         return message
 
-    async def CreateUser(self, request: auth_pb2.CreateUserRequest, context: Context) -> auth_pb2.User:  # noqa: N802
+    async def CreateUser(self, request: auth_pb2.CreateUserRequest, context: Context) -> auth_pb2.User:
         """Makes an account."""
         account = await self._accounts.create(
             email=request.user.email,
@@ -54,7 +54,7 @@ class UserServicer(auth_pb2_grpc.UserServiceServicer):
         )
         return convert.account_message(account)
 
-    async def ListUsers(self, request: auth_pb2.ListUsersRequest, context: Context) -> auth_pb2.ListUsersResponse:  # noqa: N802
+    async def ListUsers(self, request: auth_pb2.ListUsersRequest, context: Context) -> auth_pb2.ListUsersResponse:
         """Lists accounts, newest first."""
         limit, before = _page(request, "users")
         rows = await self._accounts.list(limit=limit + 1, before=before)
@@ -63,7 +63,7 @@ class UserServicer(auth_pb2_grpc.UserServiceServicer):
             users=[convert.account_message(row) for row in rows[:limit]], next_page_token=token
         )
 
-    async def ChangePassword(  # noqa: N802
+    async def ChangePassword(
         self, request: auth_pb2.ChangePasswordRequest, context: Context
     ) -> auth_pb2.LogoutResponse:
         """Changes the caller's password."""
@@ -75,7 +75,7 @@ class UserServicer(auth_pb2_grpc.UserServiceServicer):
         )
         return auth_pb2.LogoutResponse()
 
-    async def SetUserState(self, request: auth_pb2.SetUserStateRequest, context: Context) -> auth_pb2.User:  # noqa: N802
+    async def SetUserState(self, request: auth_pb2.SetUserStateRequest, context: Context) -> auth_pb2.User:
         """Bars or admits an account."""
         account = await self._accounts.set_barred(
             names.USER.parse(request.name)[0], is_barred=request.state == auth_pb2.User.STATE_BARRED
@@ -90,7 +90,7 @@ class ProjectServicer(auth_pb2_grpc.ProjectServiceServicer):
         """Uses the projects."""
         self._projects = projects
 
-    async def CreateProject(self, request: auth_pb2.CreateProjectRequest, context: Context) -> auth_pb2.Project:  # noqa: N802
+    async def CreateProject(self, request: auth_pb2.CreateProjectRequest, context: Context) -> auth_pb2.Project:
         """Makes a project."""
         caller = current_caller()
         project = await self._projects.create(
@@ -101,24 +101,24 @@ class ProjectServicer(auth_pb2_grpc.ProjectServiceServicer):
         )
         return convert.project_message(project)
 
-    async def GetProject(self, request: auth_pb2.GetProjectRequest, context: Context) -> auth_pb2.Project:  # noqa: N802
+    async def GetProject(self, request: auth_pb2.GetProjectRequest, context: Context) -> auth_pb2.Project:
         """Reads a project."""
         return convert.project_message(await self._projects.find(names.PROJECT.parse(request.name)[0]))
 
-    async def ListProjects(self, request: auth_pb2.ListProjectsRequest, context: Context) -> auth_pb2.ListProjectsResponse:  # noqa: N802
+    async def ListProjects(
+        self, request: auth_pb2.ListProjectsRequest, context: Context
+    ) -> auth_pb2.ListProjectsResponse:
         """Lists the caller's projects."""
         caller = current_caller()
         question = f"projects|{caller.subject}"
         limit, before = _page(request, question)
-        rows = await self._projects.list_of(
-            _user_id(caller), project_id=caller.project, limit=limit + 1, before=before
-        )
+        rows = await self._projects.list_of(_user_id(caller), project_id=caller.project, limit=limit + 1, before=before)
         token = _next_token(rows, limit, question, lambda row: (row.create_time.isoformat(), row.project_id))
         return auth_pb2.ListProjectsResponse(
             projects=[convert.project_message(row) for row in rows[:limit]], next_page_token=token
         )
 
-    async def CreateMember(self, request: auth_pb2.CreateMemberRequest, context: Context) -> auth_pb2.Member:  # noqa: N802
+    async def CreateMember(self, request: auth_pb2.CreateMemberRequest, context: Context) -> auth_pb2.Member:
         """Takes a person into a project."""
         member = await self._projects.add_member(
             names.PROJECT.parse(request.parent)[0],
@@ -128,7 +128,7 @@ class ProjectServicer(auth_pb2_grpc.ProjectServiceServicer):
         )
         return convert.member_message(member)
 
-    async def ListMembers(self, request: auth_pb2.ListMembersRequest, context: Context) -> auth_pb2.ListMembersResponse:  # noqa: N802
+    async def ListMembers(self, request: auth_pb2.ListMembersRequest, context: Context) -> auth_pb2.ListMembersResponse:
         """Lists a project's people."""
         question = f"members|{request.parent}"
         limit, before = _page(request, question)
@@ -138,21 +138,21 @@ class ProjectServicer(auth_pb2_grpc.ProjectServiceServicer):
             members=[convert.member_message(row) for row in rows[:limit]], next_page_token=token
         )
 
-    async def UpdateMember(self, request: auth_pb2.UpdateMemberRequest, context: Context) -> auth_pb2.Member:  # noqa: N802
+    async def UpdateMember(self, request: auth_pb2.UpdateMemberRequest, context: Context) -> auth_pb2.Member:
         """Changes a person's roles."""
         member = await self._projects.change_member(
             *names.MEMBER.parse(request.member.name), roles=convert.role_ids(request.member)
         )
         return convert.member_message(member)
 
-    async def DeleteMember(  # noqa: N802
+    async def DeleteMember(
         self, request: auth_pb2.DeleteMemberRequest, context: Context
     ) -> auth_pb2.DeleteMemberResponse:
         """Takes a person out of a project."""
         await self._projects.remove_member(*names.MEMBER.parse(request.name))
         return auth_pb2.DeleteMemberResponse()
 
-    async def CreateApiKey(  # noqa: N802
+    async def CreateApiKey(
         self, request: auth_pb2.CreateApiKeyRequest, context: Context
     ) -> auth_pb2.CreateApiKeyResponse:
         """Makes an API key."""
@@ -168,7 +168,7 @@ class ProjectServicer(auth_pb2_grpc.ProjectServiceServicer):
         )
         return auth_pb2.CreateApiKeyResponse(api_key=convert.key_message(key), secret=secret)
 
-    async def ListApiKeys(self, request: auth_pb2.ListApiKeysRequest, context: Context) -> auth_pb2.ListApiKeysResponse:  # noqa: N802
+    async def ListApiKeys(self, request: auth_pb2.ListApiKeysRequest, context: Context) -> auth_pb2.ListApiKeysResponse:
         """Lists a project's keys."""
         question = f"keys|{request.parent}"
         limit, before = _page(request, question)
@@ -178,11 +178,11 @@ class ProjectServicer(auth_pb2_grpc.ProjectServiceServicer):
             api_keys=[convert.key_message(row) for row in rows[:limit]], next_page_token=token
         )
 
-    async def DeleteApiKey(self, request: auth_pb2.DeleteApiKeyRequest, context: Context) -> auth_pb2.ApiKey:  # noqa: N802
+    async def DeleteApiKey(self, request: auth_pb2.DeleteApiKeyRequest, context: Context) -> auth_pb2.ApiKey:
         """Revokes a key."""
         return convert.key_message(await self._projects.revoke_key(*names.API_KEY.parse(request.name)))
 
-    async def ListAuditEvents(  # noqa: N802
+    async def ListAuditEvents(
         self, request: auth_pb2.ListAuditEventsRequest, context: Context
     ) -> auth_pb2.ListAuditEventsResponse:
         """Lists what was done in a project."""
@@ -194,7 +194,7 @@ class ProjectServicer(auth_pb2_grpc.ProjectServiceServicer):
             audit_events=[convert.event_message(row) for row in rows[:limit]], next_page_token=token
         )
 
-    async def ListRoles(self, request: auth_pb2.ListRolesRequest, context: Context) -> auth_pb2.ListRolesResponse:  # noqa: N802
+    async def ListRoles(self, request: auth_pb2.ListRolesRequest, context: Context) -> auth_pb2.ListRolesResponse:
         """Lists the roles."""
         return auth_pb2.ListRolesResponse(roles=[convert.role_message(role) for role in ROLES.values()])
 

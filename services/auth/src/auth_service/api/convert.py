@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from praxiscope.auth.v1 import auth_pb2
-
 from auth_service.core.roles import Role
 from auth_service.core.types import Account, ApiKey, AuditEvent, IssuedTokens, Member, Project
+from praxiscope.auth.v1 import auth_pb2
 from praxiscope_common import names
 
 

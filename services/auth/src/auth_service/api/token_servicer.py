@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import grpc
-from praxiscope.auth.v1 import auth_pb2, auth_pb2_grpc
 
 from auth_service.api import convert
 from auth_service.api.ports import PublicKey, TokenIssuer
+from praxiscope.auth.v1 import auth_pb2, auth_pb2_grpc
 from praxiscope_common import names
 from praxiscope_common.identity import current_caller
 from praxiscope_common.tokens import ALGORITHM
@@ -25,7 +25,7 @@ class TokenServicer(auth_pb2_grpc.TokenServiceServicer):
         self._tokens = tokens
         self._published = published
 
-    async def Login(self, request: auth_pb2.LoginRequest, context: Context) -> auth_pb2.TokenSet:  # noqa: N802
+    async def Login(self, request: auth_pb2.LoginRequest, context: Context) -> auth_pb2.TokenSet:
         """Logs a person in."""
         tokens = await self._tokens.log_in(
             email=request.email,
@@ -35,23 +35,23 @@ class TokenServicer(auth_pb2_grpc.TokenServiceServicer):
         )
         return convert.tokens_message(tokens)
 
-    async def RefreshToken(self, request: auth_pb2.RefreshTokenRequest, context: Context) -> auth_pb2.TokenSet:  # noqa: N802
+    async def RefreshToken(self, request: auth_pb2.RefreshTokenRequest, context: Context) -> auth_pb2.TokenSet:
         """Swaps a refresh token."""
         tokens = await self._tokens.refresh(
             refresh_token=request.refresh_token, project_id=_project_id(request.project)
         )
         return convert.tokens_message(tokens)
 
-    async def Logout(self, request: auth_pb2.LogoutRequest, context: Context) -> auth_pb2.LogoutResponse:  # noqa: N802
+    async def Logout(self, request: auth_pb2.LogoutRequest, context: Context) -> auth_pb2.LogoutResponse:
         """Ends the caller's session."""
         await self._tokens.log_out(current_caller())
         return auth_pb2.LogoutResponse()
 
-    async def ExchangeApiKey(self, request: auth_pb2.ExchangeApiKeyRequest, context: Context) -> auth_pb2.TokenSet:  # noqa: N802
+    async def ExchangeApiKey(self, request: auth_pb2.ExchangeApiKeyRequest, context: Context) -> auth_pb2.TokenSet:
         """Swaps an API key for an access token."""
         return convert.tokens_message(await self._tokens.exchange_api_key(request.api_key))
 
-    async def ExchangeToken(self, request: auth_pb2.ExchangeTokenRequest, context: Context) -> auth_pb2.TokenSet:  # noqa: N802
+    async def ExchangeToken(self, request: auth_pb2.ExchangeTokenRequest, context: Context) -> auth_pb2.TokenSet:
         """Gives a service a token to act for a caller."""
         if request.subject_token:
             tokens = await self._tokens.exchange_for_caller(
@@ -67,7 +67,7 @@ class TokenServicer(auth_pb2_grpc.TokenServiceServicer):
             )
         return convert.tokens_message(tokens)
 
-    async def ListRevocations(  # noqa: N802
+    async def ListRevocations(
         self, request: auth_pb2.ListRevocationsRequest, context: Context
     ) -> auth_pb2.ListRevocationsResponse:
         """Lists tokens that no longer hold."""
@@ -80,13 +80,11 @@ class TokenServicer(auth_pb2_grpc.TokenServiceServicer):
             message.issued_until.FromNanoseconds(int(revocation.issued_until_s * 1e9))
         return response
 
-    async def GetKeySet(self, request: auth_pb2.GetKeySetRequest, context: Context) -> auth_pb2.KeySet:  # noqa: N802
+    async def GetKeySet(self, request: auth_pb2.GetKeySetRequest, context: Context) -> auth_pb2.KeySet:
         """Gives the public keys of access tokens."""
         return auth_pb2.KeySet(
             keys=[
-                auth_pb2.JsonWebKey(
-                    kty="RSA", kid=key.key_id, use="sig", alg=ALGORITHM, n=key.modulus, e=key.exponent
-                )
+                auth_pb2.JsonWebKey(kty="RSA", kid=key.key_id, use="sig", alg=ALGORITHM, n=key.modulus, e=key.exponent)
                 for key in self._published
             ]
         )

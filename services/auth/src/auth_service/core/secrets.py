@@ -35,4 +35,4 @@ def is_weak_password(password: str, email: str) -> bool:
     """Returns whether a password is too short, too uniform, or contains the account's name."""
     lowered = password.lower()
     name = email.lower().partition("@")[0]
-    return len(password) < MIN_PASSWORD_LENGTH or len(set(lowered)) < 5 or (len(name) > 3 and name in lowered)  # noqa: PLR2004
+    return len(password) < MIN_PASSWORD_LENGTH or len(set(lowered)) < 5 or (len(name) > 3 and name in lowered)

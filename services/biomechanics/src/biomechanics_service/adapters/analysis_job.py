@@ -1,6 +1,6 @@
 """How a motion analysis is done: observe and track chunk by chunk, measure, hand over, have the overlay drawn.
 
-    vision ObserveVideo -> tracking Track -> observation log (checkpoint) -> analyze_motion -> library -> rendering RenderOverlay
+vision ObserveVideo -> tracking Track -> observation log (checkpoint) -> analyze_motion -> library -> rendering RenderOverlay
 """
 
 from __future__ import annotations
@@ -9,17 +9,6 @@ import asyncio
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-from praxiscope.biomechanics.v1 import motion_pb2, motion_service_pb2
-from praxiscope.rendering.v1 import rendering_service_pb2
-from praxiscope.tracking.v1 import tracking_service_pb2
-from praxiscope.type.v1 import media_pb2
-from praxiscope.vision.v1 import observation_pb2, vision_service_pb2
-from praxiscope_assets import AssetFile, AssetFiles, OutputFolder
-from praxiscope_common import names
-from praxiscope_common.credentials import ServiceIdentity
-from praxiscope_common.errors import DomainError, UnavailableError
-from praxiscope_common.jobs.worker import Handler, JobContext
 
 from biomechanics_service.adapters.motion_outputs import OBSERVATIONS_PATH, MotionSource, render_files
 from biomechanics_service.adapters.observation_log import ObservationLog, log_prefix
@@ -30,6 +19,16 @@ from biomechanics_service.core.analysis import analyze_motion
 from biomechanics_service.core.config import MotionConfig
 from biomechanics_service.core.summary import summarise
 from biomechanics_service.core.types import MotionAnalysis
+from praxiscope.biomechanics.v1 import motion_pb2, motion_service_pb2
+from praxiscope.rendering.v1 import rendering_service_pb2
+from praxiscope.tracking.v1 import tracking_service_pb2
+from praxiscope.type.v1 import media_pb2
+from praxiscope.vision.v1 import observation_pb2, vision_service_pb2
+from praxiscope_assets import AssetFile, AssetFiles, OutputFolder
+from praxiscope_common import names
+from praxiscope_common.credentials import ServiceIdentity
+from praxiscope_common.errors import DomainError, UnavailableError
+from praxiscope_common.jobs.worker import Handler, JobContext
 
 METHOD = "praxiscope.biomechanics.v1.MotionService/AnalyzeMotion"
 _WEIGHTS = {"observe": 0.62, "measure": 0.04, "store": 0.04, "overlay": 0.30}
@@ -76,7 +75,9 @@ class AnalysisWork:
 
     async def run(self, context: JobContext, request: _Request) -> motion_service_pb2.AnalyzeMotionResponse:
         """Measures the people in a stored video."""
-        file = await self.files.resolve(request.video.asset_version, request.video.path, token=await self._token(context))
+        file = await self.files.resolve(
+            request.video.asset_version, request.video.path, token=await self._token(context)
+        )
         with context.timed("observe"):
             observed = await self._observe(context, request, file)
         recording = observed.log.recording

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from google.protobuf import json_format
+
+from biomechanics_service.adapters.analysis_job import METHOD
+from biomechanics_service.adapters.motion_outputs import SUMMARY_PATH
 from praxiscope.biomechanics.v1 import motion_pb2, motion_service_pb2
 from praxiscope_assets import AssetFiles
 from praxiscope_common.credentials import ServiceIdentity
@@ -12,9 +15,6 @@ from praxiscope_common.database import Database
 from praxiscope_common.errors import InvalidInputError, NotFoundError
 from praxiscope_common.identity import current_caller
 from praxiscope_common.jobs.operations import NewOperation, Operation, create_operation
-
-from biomechanics_service.adapters.analysis_job import METHOD
-from biomechanics_service.adapters.motion_outputs import SUMMARY_PATH
 
 
 class NotAMotionError(InvalidInputError):

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from google.protobuf import json_format
-from praxiscope.biomechanics.v1 import motion_pb2
-from praxiscope.vision.v1 import observation_pb2
 
 from biomechanics_service.adapters.motion_records import encode_motion
 from biomechanics_service.core.opensim_files import write_angles_mot, write_estimates_json, write_markers_trc
@@ -17,6 +15,8 @@ from biomechanics_service.core.report import write_report_html
 from biomechanics_service.core.tables import write_angles_csv, write_motion_json
 from biomechanics_service.core.tracks import write_tracks
 from biomechanics_service.core.types import MotionAnalysis
+from praxiscope.biomechanics.v1 import motion_pb2
+from praxiscope.vision.v1 import observation_pb2
 
 SUMMARY_PATH = "summary.json"
 RECORDS_PATH = "motion.pb.zst"
@@ -60,7 +60,11 @@ def _files(
         yield f"{stem}.trc", "text/plain", write_markers_trc(person, title=f"{stem}.trc").encode()
         yield f"{stem}.mot", "text/plain", write_angles_mot(person, title=stem).encode()
         yield f"{stem}.estimates.json", "application/json", write_estimates_json(person).encode()
-    yield SUMMARY_PATH, "application/json", json_format.MessageToJson(summary, preserving_proto_field_name=True).encode()
+    yield (
+        SUMMARY_PATH,
+        "application/json",
+        json_format.MessageToJson(summary, preserving_proto_field_name=True).encode(),
+    )
     records = encode_motion(
         analysis, recording.offsets_s, video=source.video, video_path=source.path, video_info=source.info
     )

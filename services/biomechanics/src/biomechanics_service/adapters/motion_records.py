@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from praxiscope.biomechanics.v1 import motion_pb2
-from praxiscope.vision.v1 import observation_pb2
 
 from biomechanics_service.core.angles import PLANE_ANGLES
 from biomechanics_service.core.landmarks import BONES, POINT_INDEX, POINT_NAMES
 from biomechanics_service.core.types import MotionAnalysis, PersonMotion
+from praxiscope.biomechanics.v1 import motion_pb2
+from praxiscope.vision.v1 import observation_pb2
 from praxiscope_common.storage.records import encode_records
 
 FORMAT_VERSION = 1

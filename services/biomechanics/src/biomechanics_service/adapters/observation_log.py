@@ -1,5 +1,4 @@
-"""What was observed so far, kept in the object store in chunks, so that an attempt after a crash goes on where the
-last chunk ended.
+"""What was observed so far, in the object store in chunks: an attempt after a crash goes on where the last one ended.
 
 A chunk is a zstd file of `ObservedFrame` records under a key made of the operation, the way of looking and the frames
 it holds. Chunks joined are a file
@@ -15,11 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from praxiscope.biomechanics.v1 import motion_pb2
-from praxiscope.vision.v1 import observation_pb2
-
 from biomechanics_service.adapters.observation_messages import observed_from, offset_s_of, record_of
 from biomechanics_service.core.recording import Recording
+from praxiscope.biomechanics.v1 import motion_pb2
+from praxiscope.vision.v1 import observation_pb2
 from praxiscope_common.storage.port import ObjectStore
 from praxiscope_common.storage.records import decode_records, encode_records
 

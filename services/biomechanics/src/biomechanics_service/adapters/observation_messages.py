@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from praxiscope.biomechanics.v1 import motion_pb2
-from praxiscope.vision.v1 import observation_pb2
 
 from biomechanics_service.core.association import ObservedPersons
 from biomechanics_service.core.landmarks import BLAZEPOSE_COUNT, COCO_COUNT
 from biomechanics_service.core.recording import RecordingInfo
+from praxiscope.biomechanics.v1 import motion_pb2
+from praxiscope.vision.v1 import observation_pb2
 
 
 def boxes_of(message: observation_pb2.FrameObservations) -> tuple[list[float], list[float]]:

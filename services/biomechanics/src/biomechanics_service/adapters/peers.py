@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import grpc
 from google.longrunning import operations_pb2
+
 from praxiscope.library.v1 import operation_service_pb2, operation_service_pb2_grpc
 from praxiscope.rendering.v1 import rendering_service_pb2, rendering_service_pb2_grpc
 from praxiscope.tracking.v1 import tracking_service_pb2, tracking_service_pb2_grpc
 from praxiscope.type.v1 import operation_pb2
 from praxiscope.vision.v1 import vision_service_pb2, vision_service_pb2_grpc
-
 from praxiscope_common.client import call, stream
 from praxiscope_common.errors import UnavailableError
 from praxiscope_common.status import from_status

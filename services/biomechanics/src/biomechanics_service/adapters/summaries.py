@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from praxiscope.biomechanics.v1 import motion_pb2
-
 from biomechanics_service.core.summary import PersonSummary
+from praxiscope.biomechanics.v1 import motion_pb2
 
 
 def motion_message(

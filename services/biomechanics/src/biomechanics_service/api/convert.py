@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from praxiscope.biomechanics.v1 import motion_service_pb2
-
 from biomechanics_service.core.config import MotionConfig
+from praxiscope.biomechanics.v1 import motion_service_pb2
 
 
 def config_from(request: motion_service_pb2.AnalyzeMotionRequest) -> MotionConfig:

@@ -197,9 +197,7 @@ class Assets:
                 files=tuple(files),
                 sources=tuple(sources),
             )
-            await postgres_assets.add_version(
-                connection, version, request_id=request_id, request_sha256=request_sha256
-            )
+            await postgres_assets.add_version(connection, version, request_id=request_id, request_sha256=request_sha256)
         return version
 
     async def _take_over(self, project_id: str, asset_id: str, item: DerivedObject) -> StoredFile:

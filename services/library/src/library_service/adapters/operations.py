@@ -118,9 +118,7 @@ class Operations:
             operation = await self._find(connection, name, for_update=True)
             if not operation.is_done:
                 raise OperationNotDoneError(metadata={"name": name, "state": operation.state})
-            await connection.execute(
-                "DELETE FROM jobs.operation WHERE operation_id = %s", [operation.operation_id]
-            )
+            await connection.execute("DELETE FROM jobs.operation WHERE operation_id = %s", [operation.operation_id])
 
     async def forget_older_than(self, days: int) -> None:
         """Forgets operations that ended long ago."""

@@ -12,15 +12,18 @@ from library_service.core.filters import Condition
 from library_service.core.types import Asset, LineageEdge, StoredFile, Version
 from praxiscope_common.database import Connection
 
-_ASSET: LiteralString = (
-    "project_id, asset_id, kind, display_name, labels, creator, latest_version, size_bytes, revision, create_time, update_time, delete_time, purge_time"
-)
+_ASSET: LiteralString = "project_id, asset_id, kind, display_name, labels, creator, latest_version, size_bytes, revision,"
+    " create_time, update_time, delete_time, purge_time"
 _VERSION_NAME: LiteralString = "'projects/' || v.project_id || '/assets/' || v.asset_id || '/versions/' || v.version"
 
 
-async def find_asset(connection: Connection, project_id: str, asset_id: str, *, for_update: bool = False) -> Asset | None:
+async def find_asset(
+    connection: Connection, project_id: str, asset_id: str, *, for_update: bool = False
+) -> Asset | None:
     """Returns an asset of a project, deleted or not; None where there is none or it has no version yet."""
-    query: LiteralString = f"SELECT {_ASSET} FROM library.asset WHERE project_id = %s AND asset_id = %s AND latest_version > 0"
+    query: LiteralString = (
+        f"SELECT {_ASSET} FROM library.asset WHERE project_id = %s AND asset_id = %s AND latest_version > 0"
+    )
     cursor = await connection.execute(query + " FOR UPDATE" if for_update else query, [project_id, asset_id])
     row = await cursor.fetchone()
     return None if row is None else Asset(**row)
@@ -75,7 +78,9 @@ async def mark_deleted(connection: Connection, project_id: str, asset_id: str, *
 
 async def remove_asset(connection: Connection, project_id: str, asset_id: str) -> None:
     """Removes an asset's rows; the objects are the caller's to remove."""
-    await connection.execute("DELETE FROM library.asset WHERE project_id = %s AND asset_id = %s", [project_id, asset_id])
+    await connection.execute(
+        "DELETE FROM library.asset WHERE project_id = %s AND asset_id = %s", [project_id, asset_id]
+    )
 
 
 async def assets_to_purge(connection: Connection, limit: int) -> Sequence[Asset]:
@@ -249,7 +254,10 @@ def _clause(condition: Condition) -> tuple[LiteralString, list[object]]:
             return ("labels ? %s" if condition.value == "*" else "labels ->> %s ILIKE '%%' || %s || '%%'"), (
                 [condition.key] if condition.value == "*" else [condition.key, _escaped(condition.value)]
             )
-        return f"labels ->> %s IS {'NOT ' if condition.operator == '=' else ''}DISTINCT FROM %s", [condition.key, condition.value]
+        return f"labels ->> %s IS {'NOT ' if condition.operator == '=' else ''}DISTINCT FROM %s", [
+            condition.key,
+            condition.value,
+        ]
     columns: dict[str, LiteralString] = {"kind": "kind", "display_name": "display_name", "create_time": "create_time"}
     column = columns[condition.field]
     if condition.operator == ":":

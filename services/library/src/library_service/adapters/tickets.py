@@ -48,7 +48,9 @@ class JwsTicketSigner:
         details = {"len": size_bytes, "sha": sha256, "typ": content_type, "nam": file_name, "att": attachment}
         return self._sign("get", location, _GET_LIFETIME_S, details)
 
-    def _sign(self, action: str, location: Location, lifetime_s: int, details: dict[str, object]) -> tuple[str, datetime]:
+    def _sign(
+        self, action: str, location: Location, lifetime_s: int, details: dict[str, object]
+    ) -> tuple[str, datetime]:
         expire_s = int(self.clock()) + lifetime_s
         claims = {"act": action, "key": location.key, "url": location.url, "exp": expire_s, **details}
         token = jwt.encode(claims, self.private_key.reveal(), algorithm="EdDSA")

@@ -8,7 +8,12 @@ from datetime import timedelta
 
 from library_service.adapters import postgres_assets, postgres_uploads
 from library_service.core import parts
-from library_service.core.errors import UploadIncompleteError, UploadNotOpenError, UploadTooLargeError, WrongChecksumError
+from library_service.core.errors import (
+    UploadIncompleteError,
+    UploadNotOpenError,
+    UploadTooLargeError,
+    WrongChecksumError,
+)
 from library_service.core.types import Asset, StoredFile, Upload, Version
 from praxiscope_common import names
 from praxiscope_common.database import Connection, Database

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import grpc
 from google.protobuf import empty_pb2
-from praxiscope.library.v1 import asset_pb2, asset_service_pb2, asset_service_pb2_grpc
 
 from library_service.api import convert
 from library_service.api.ports import AssetKeeper, TicketSigner
 from library_service.core.errors import InvalidUpdateMaskError
 from library_service.core.filters import parse_filter
+from praxiscope.library.v1 import asset_pb2, asset_service_pb2, asset_service_pb2_grpc
 from praxiscope_common import names, paging
 
 _CHANGEABLE = frozenset({"display_name", "labels"})
@@ -25,11 +25,11 @@ class AssetServicer(asset_service_pb2_grpc.AssetServiceServicer):
         self._assets = assets
         self._tickets = tickets
 
-    async def GetAsset(self, request: asset_service_pb2.GetAssetRequest, context: Context) -> asset_pb2.Asset:  # noqa: N802
+    async def GetAsset(self, request: asset_service_pb2.GetAssetRequest, context: Context) -> asset_pb2.Asset:
         """Reads one asset."""
         return convert.asset_message(await self._assets.find(*names.ASSET.parse(request.name)))
 
-    async def ListAssets(  # noqa: N802
+    async def ListAssets(
         self, request: asset_service_pb2.ListAssetsRequest, context: Context
     ) -> asset_service_pb2.ListAssetsResponse:
         """Lists assets, newest first."""
@@ -48,7 +48,7 @@ class AssetServicer(asset_service_pb2_grpc.AssetServiceServicer):
             response.next_page_token = paging.encode_page_token((last.create_time.isoformat(), last.asset_id), question)
         return response
 
-    async def UpdateAsset(self, request: asset_service_pb2.UpdateAssetRequest, context: Context) -> asset_pb2.Asset:  # noqa: N802
+    async def UpdateAsset(self, request: asset_service_pb2.UpdateAssetRequest, context: Context) -> asset_pb2.Asset:
         """Changes an asset's words."""
         given = {field.name for field, _ in request.asset.ListFields()} & _CHANGEABLE
         changed = set(request.update_mask.paths) or given
@@ -65,26 +65,26 @@ class AssetServicer(asset_service_pb2_grpc.AssetServiceServicer):
         )
         return convert.asset_message(asset)
 
-    async def DeleteAsset(self, request: asset_service_pb2.DeleteAssetRequest, context: Context) -> asset_pb2.Asset:  # noqa: N802
+    async def DeleteAsset(self, request: asset_service_pb2.DeleteAssetRequest, context: Context) -> asset_pb2.Asset:
         """Marks an asset as deleted."""
         return convert.asset_message(await self._assets.delete(*names.ASSET.parse(request.name), etag=request.etag))
 
-    async def UndeleteAsset(self, request: asset_service_pb2.UndeleteAssetRequest, context: Context) -> asset_pb2.Asset:  # noqa: N802
+    async def UndeleteAsset(self, request: asset_service_pb2.UndeleteAssetRequest, context: Context) -> asset_pb2.Asset:
         """Takes a deletion back."""
         return convert.asset_message(await self._assets.undelete(*names.ASSET.parse(request.name)))
 
-    async def PurgeAsset(self, request: asset_service_pb2.PurgeAssetRequest, context: Context) -> empty_pb2.Empty:  # noqa: N802
+    async def PurgeAsset(self, request: asset_service_pb2.PurgeAssetRequest, context: Context) -> empty_pb2.Empty:
         """Removes a deleted asset for good."""
         await self._assets.purge(*names.ASSET.parse(request.name))
         return empty_pb2.Empty()
 
-    async def GetAssetVersion(  # noqa: N802
+    async def GetAssetVersion(
         self, request: asset_service_pb2.GetAssetVersionRequest, context: Context
     ) -> asset_pb2.AssetVersion:
         """Reads one version."""
         return convert.version_message(await self._assets.find_version(request.name))
 
-    async def ListAssetVersions(  # noqa: N802
+    async def ListAssetVersions(
         self, request: asset_service_pb2.ListAssetVersionsRequest, context: Context
     ) -> asset_service_pb2.ListAssetVersionsResponse:
         """Lists versions, newest first."""
@@ -101,14 +101,14 @@ class AssetServicer(asset_service_pb2_grpc.AssetServiceServicer):
             response.next_page_token = paging.encode_page_token((str(found[limit - 1].number),), question)
         return response
 
-    async def GetLineage(  # noqa: N802
+    async def GetLineage(
         self, request: asset_service_pb2.GetLineageRequest, context: Context
     ) -> asset_service_pb2.GetLineageResponse:
         """Says what a version was made from and what was made from it."""
         edges = await self._assets.lineage(request.name, request.depth or _DEFAULT_DEPTH)
         return asset_service_pb2.GetLineageResponse(edges=[convert.edge_message(edge) for edge in edges])
 
-    async def CreateDownload(  # noqa: N802
+    async def CreateDownload(
         self, request: asset_service_pb2.CreateDownloadRequest, context: Context
     ) -> asset_service_pb2.Download:
         """Signs an address under which a file can be fetched."""

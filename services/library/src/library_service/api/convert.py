@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 
 from google.protobuf.message import Message
-from praxiscope.library.v1 import asset_pb2, asset_service_pb2, upload_service_pb2
 
 from library_service.core import parts
 from library_service.core.media_types import media_type_of
 from library_service.core.types import Asset, LineageEdge, StoredFile, Upload, Version
+from praxiscope.library.v1 import asset_pb2, asset_service_pb2, upload_service_pb2
 from praxiscope_common import names
 
 _UPLOAD_STATES = {

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import grpc
 from google.longrunning import operations_pb2, operations_pb2_grpc
 from google.protobuf import empty_pb2
-from praxiscope.library.v1 import operation_service_pb2, operation_service_pb2_grpc
 
 from library_service.api.ports import OperationKeeper
+from praxiscope.library.v1 import operation_service_pb2, operation_service_pb2_grpc
 from praxiscope_common import names, paging
 from praxiscope_common.identity import current_call
 from praxiscope_common.jobs.operations import to_message
@@ -28,13 +28,13 @@ class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
         """Uses the operations."""
         self._operations = operations
 
-    async def GetOperation(  # noqa: N802
+    async def GetOperation(
         self, request: operation_service_pb2.GetOperationRequest, context: Context
     ) -> operations_pb2.Operation:
         """Reads one operation."""
         return to_message(await self._operations.find(request.name))
 
-    async def ListOperations(  # noqa: N802
+    async def ListOperations(
         self, request: operation_service_pb2.ListOperationsRequest, context: Context
     ) -> operation_service_pb2.ListOperationsResponse:
         """Lists operations, newest first."""
@@ -43,33 +43,33 @@ class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
         )
         return operation_service_pb2.ListOperationsResponse(operations=found, next_page_token=token)
 
-    async def WaitOperation(  # noqa: N802
+    async def WaitOperation(
         self, request: operation_service_pb2.WaitOperationRequest, context: Context
     ) -> operations_pb2.Operation:
         """Answers when the operation is done or the time is over."""
         timeout_s = request.timeout.ToNanoseconds() / 1e9 if request.HasField("timeout") else _DEFAULT_WAIT_S
         return to_message(await self._operations.wait(request.name, _within_deadline(timeout_s)))
 
-    async def WatchOperation(  # noqa: N802
+    async def WatchOperation(
         self, request: operation_service_pb2.WatchOperationRequest, context: Context
     ) -> AsyncIterator[operations_pb2.Operation]:
         """Sends the operation whenever it changes."""
         async for operation in self._operations.watch(request.name):
             yield to_message(operation)
 
-    async def CancelOperation(  # noqa: N802
+    async def CancelOperation(
         self, request: operation_service_pb2.CancelOperationRequest, context: Context
     ) -> operations_pb2.Operation:
         """Asks for an operation's end."""
         return to_message(await self._operations.cancel(request.name))
 
-    async def RetryOperation(  # noqa: N802
+    async def RetryOperation(
         self, request: operation_service_pb2.RetryOperationRequest, context: Context
     ) -> operations_pb2.Operation:
         """Puts a failed operation back into its queue."""
         return to_message(await self._operations.retry(request.name))
 
-    async def DeleteOperation(  # noqa: N802
+    async def DeleteOperation(
         self, request: operation_service_pb2.DeleteOperationRequest, context: Context
     ) -> empty_pb2.Empty:
         """Forgets an operation."""
@@ -84,28 +84,36 @@ class StandardOperationsServicer(operations_pb2_grpc.OperationsServicer):
         """Uses the operations."""
         self._operations = operations
 
-    async def GetOperation(self, request: operations_pb2.GetOperationRequest, context: Context) -> operations_pb2.Operation:  # noqa: N802
+    async def GetOperation(
+        self, request: operations_pb2.GetOperationRequest, context: Context
+    ) -> operations_pb2.Operation:
         """Reads one operation."""
         return to_message(await self._operations.find(request.name))
 
-    async def ListOperations(  # noqa: N802
+    async def ListOperations(
         self, request: operations_pb2.ListOperationsRequest, context: Context
     ) -> operations_pb2.ListOperationsResponse:
         """Lists operations of the project in `name`."""
         found, token = await _page(self._operations, request.name, request.page_size, request.page_token)
         return operations_pb2.ListOperationsResponse(operations=found, next_page_token=token)
 
-    async def WaitOperation(self, request: operations_pb2.WaitOperationRequest, context: Context) -> operations_pb2.Operation:  # noqa: N802
+    async def WaitOperation(
+        self, request: operations_pb2.WaitOperationRequest, context: Context
+    ) -> operations_pb2.Operation:
         """Answers when the operation is done or the time is over."""
         timeout_s = min(_MAX_WAIT_S, request.timeout.ToNanoseconds() / 1e9 or _DEFAULT_WAIT_S)
         return to_message(await self._operations.wait(request.name, _within_deadline(timeout_s)))
 
-    async def CancelOperation(self, request: operations_pb2.CancelOperationRequest, context: Context) -> empty_pb2.Empty:  # noqa: N802
+    async def CancelOperation(
+        self, request: operations_pb2.CancelOperationRequest, context: Context
+    ) -> empty_pb2.Empty:
         """Asks for an operation's end."""
         await self._operations.cancel(request.name)
         return empty_pb2.Empty()
 
-    async def DeleteOperation(self, request: operations_pb2.DeleteOperationRequest, context: Context) -> empty_pb2.Empty:  # noqa: N802
+    async def DeleteOperation(
+        self, request: operations_pb2.DeleteOperationRequest, context: Context
+    ) -> empty_pb2.Empty:
         """Forgets an operation."""
         await self._operations.delete(request.name)
         return empty_pb2.Empty()

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import grpc
 from google.protobuf import empty_pb2
+
+from library_service.api import convert
+from library_service.api.ports import AssetKeeper, TicketSigner, UploadKeeper
+from library_service.core import parts
+from library_service.core.errors import UploadNotOpenError
+from library_service.core.types import DerivedObject
 from praxiscope.library.v1 import (
     asset_pb2,
     media_service_pb2,
@@ -11,12 +17,6 @@ from praxiscope.library.v1 import (
     upload_service_pb2,
     upload_service_pb2_grpc,
 )
-
-from library_service.api import convert
-from library_service.api.ports import AssetKeeper, TicketSigner, UploadKeeper
-from library_service.core import parts
-from library_service.core.errors import UploadNotOpenError
-from library_service.core.types import DerivedObject
 from praxiscope_common import names
 from praxiscope_common.identity import current_caller
 
@@ -32,7 +32,7 @@ class UploadServicer(upload_service_pb2_grpc.UploadServiceServicer):
         self._uploads = uploads
         self._tickets = tickets
 
-    async def CreateUpload(  # noqa: N802
+    async def CreateUpload(
         self, request: upload_service_pb2.CreateUploadRequest, context: Context
     ) -> upload_service_pb2.Upload:
         """Starts an upload."""
@@ -43,12 +43,14 @@ class UploadServicer(upload_service_pb2_grpc.UploadServiceServicer):
         )
         return convert.upload_message(upload, list(await self._uploads.received(upload)))
 
-    async def GetUpload(self, request: upload_service_pb2.GetUploadRequest, context: Context) -> upload_service_pb2.Upload:  # noqa: N802
+    async def GetUpload(
+        self, request: upload_service_pb2.GetUploadRequest, context: Context
+    ) -> upload_service_pb2.Upload:
         """Reads an upload."""
         upload = await self._uploads.find(*names.UPLOAD.parse(request.name))
         return convert.upload_message(upload, list(await self._uploads.received(upload)))
 
-    async def CreatePartTickets(  # noqa: N802
+    async def CreatePartTickets(
         self, request: upload_service_pb2.CreatePartTicketsRequest, context: Context
     ) -> upload_service_pb2.CreatePartTicketsResponse:
         """Signs the addresses to which parts are put."""
@@ -69,15 +71,13 @@ class UploadServicer(upload_service_pb2_grpc.UploadServiceServicer):
             ticket.expire_time.FromDatetime(expire_time)
         return response
 
-    async def CompleteUpload(  # noqa: N802
+    async def CompleteUpload(
         self, request: upload_service_pb2.CompleteUploadRequest, context: Context
     ) -> asset_pb2.Asset:
         """Checks the bytes and makes the asset."""
         return convert.asset_message(await self._uploads.complete(*names.UPLOAD.parse(request.name)))
 
-    async def DeleteUpload(  # noqa: N802
-        self, request: upload_service_pb2.DeleteUploadRequest, context: Context
-    ) -> empty_pb2.Empty:
+    async def DeleteUpload(self, request: upload_service_pb2.DeleteUploadRequest, context: Context) -> empty_pb2.Empty:
         """Gives an upload up."""
         await self._uploads.give_up(*names.UPLOAD.parse(request.name))
         return empty_pb2.Empty()
@@ -90,7 +90,7 @@ class MediaServicer(media_service_pb2_grpc.MediaServiceServicer):
         """Uses the assets."""
         self._assets = assets
 
-    async def ResolveMedia(  # noqa: N802
+    async def ResolveMedia(
         self, request: media_service_pb2.ResolveMediaRequest, context: Context
     ) -> media_service_pb2.ResolveMediaResponse:
         """Says where a file's bytes are."""
@@ -103,7 +103,7 @@ class MediaServicer(media_service_pb2_grpc.MediaServiceServicer):
             kind=asset_pb2.Asset.Kind.Value(asset.kind),
         )
 
-    async def CreateDerivedAsset(  # noqa: N802
+    async def CreateDerivedAsset(
         self, request: media_service_pb2.CreateDerivedAssetRequest, context: Context
     ) -> asset_pb2.AssetVersion:
         """Makes an asset of objects that a service has written."""

@@ -57,7 +57,9 @@ def parse_filter(text: str) -> Sequence[Condition]:
             position = joint.end()
         match = _CONDITION.match(text, position)
         if match is None:
-            raise _misunderstood(text, position, "FIELD OPERATOR VALUE with FIELD of kind, display_name, create_time, labels.KEY")
+            raise _misunderstood(
+                text, position, "FIELD OPERATOR VALUE with FIELD of kind, display_name, create_time, labels.KEY"
+            )
         conditions.append(_condition(text, match))
         position = match.end()
     return conditions

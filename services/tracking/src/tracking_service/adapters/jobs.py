@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
 import grpc
+
 from praxiscope.tracking.v1 import tracking_service_pb2
 from praxiscope_assets import AssetFile, AssetFiles, OutputFolder
 from praxiscope_common.credentials import ServiceIdentity
@@ -16,9 +17,8 @@ from praxiscope_common.errors import InvalidInputError
 from praxiscope_common.identity import current_caller
 from praxiscope_common.jobs.operations import NewOperation, Operation, create_operation
 from praxiscope_common.jobs.worker import Handler, JobContext
-
-from tracking_service.core.motchallenge import MAX_LINE_LENGTH, read_detections, write_tracks
 from tracking_service.core.config import TrackerConfig
+from tracking_service.core.motchallenge import MAX_LINE_LENGTH, read_detections, write_tracks
 from tracking_service.core.tracker import Tracker, create_tracker
 
 METHOD = "praxiscope.tracking.v1.TrackingService/TrackDetections"

@@ -6,8 +6,8 @@ import struct
 from dataclasses import replace
 
 import numpy as np
-from praxiscope.tracking.v1 import tracking_service_pb2
 
+from praxiscope.tracking.v1 import tracking_service_pb2
 from tracking_service.core.config import (
     BYTETRACK_PRESET,
     PEOPLE_PRESET,
@@ -17,7 +17,6 @@ from tracking_service.core.config import (
     TrackerConfig,
 )
 from tracking_service.core.errors import InvalidDetectionsError, InvalidSnapshotError, InvalidTrackerConfigError
-
 from tracking_service.core.types import FloatArray, TrackedDetections, TrackerSnapshot
 
 _Message = tracking_service_pb2.TrackerConfig

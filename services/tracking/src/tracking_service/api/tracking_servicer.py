@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import grpc
 from google.longrunning import operations_pb2
+
 from praxiscope.tracking.v1 import tracking_service_pb2, tracking_service_pb2_grpc
 from praxiscope_common.jobs.operations import to_message
-
 from tracking_service.api import convert
 from tracking_service.api.errors import StreamStartNeededError
 from tracking_service.api.ports import JobStarter
@@ -24,7 +24,7 @@ class TrackingServicer(tracking_service_pb2_grpc.TrackingServiceServicer):
         """Uses a starter of jobs."""
         self._jobs = jobs
 
-    async def Track(  # noqa: N802
+    async def Track(
         self, request_iterator: AsyncIterator[tracking_service_pb2.TrackRequest], context: Context
     ) -> AsyncIterator[tracking_service_pb2.TrackResponse]:
         """Tracks detections as they come; the ids belong to this stream."""
@@ -43,7 +43,7 @@ class TrackingServicer(tracking_service_pb2_grpc.TrackingServiceServicer):
                 response.resume_state = convert.state_from(tracker.snapshot())
             yield response
 
-    async def TrackDetections(  # noqa: N802
+    async def TrackDetections(
         self, request: tracking_service_pb2.TrackDetectionsRequest, context: Context
     ) -> operations_pb2.Operation:
         """Starts tracking stored detections."""

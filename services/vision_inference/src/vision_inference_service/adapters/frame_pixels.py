@@ -8,8 +8,8 @@ from concurrent.futures import Executor
 
 import cv2
 import numpy as np
-from praxiscope_media import Frame, decode_image
 
+from praxiscope_media import Frame, decode_image
 from vision_inference_service.core.geometry import CropWindow
 from vision_inference_service.core.types import FloatArray, ImageArray
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from praxiscope_common.telemetry.metrics import Metrics
 from praxiscope_common.telemetry.traces import tracer
-
 from vision_inference_service.adapters.triton_models import TritonModels
 from vision_inference_service.core.types import FloatArray, ImageArray
 

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from praxiscope_assets import AssetFiles
 from praxiscope_common.credentials import ServiceIdentity
 from praxiscope_media import MediaTooLargeError
-
 from vision_inference_service.adapters.frame_pixels import ImagePixels, decode_picture
 from vision_inference_service.adapters.video_frames import VideoFrames, VideoReading, open_video
 

@@ -8,11 +8,11 @@ from types import TracebackType
 
 import grpc
 import numpy as np
-from praxiscope_common.errors import DeadlineError, DomainError, InternalError, UnavailableError
 from tritonclient.grpc import InferInput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from praxiscope_common.errors import DeadlineError, DomainError, InternalError, UnavailableError
 from vision_inference_service.core.types import FloatArray, ImageArray
 
 _INPUT_NAME = "images"

@@ -13,7 +13,6 @@ from os import PathLike
 from typing import BinaryIO
 
 from praxiscope_media import Frame, MediaLimits, ReadSummary, VideoInfo, VideoSource
-
 from vision_inference_service.adapters.frame_pixels import VideoFramePixels
 
 _BATCHES_AHEAD = 2

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from praxiscope.vision.v1 import vision_service_pb2
-
 from vision_inference_service.api import convert
 from vision_inference_service.api.errors import StreamStartNeededError, UnsortedFramesError
 from vision_inference_service.api.ports import MediaOpener, Models

@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from praxiscope_media import ReadSummary, VideoInfo
-
 from vision_inference_service.core.ports import FramePixels, ObjectModels, PoseModels
 from vision_inference_service.core.types import ModelEntry
 

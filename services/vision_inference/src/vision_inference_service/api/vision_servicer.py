@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import grpc
-from praxiscope.vision.v1 import vision_service_pb2, vision_service_pb2_grpc
 
+from praxiscope.vision.v1 import vision_service_pb2, vision_service_pb2_grpc
 from vision_inference_service.api import convert
 from vision_inference_service.api.errors import QueueFullError
 from vision_inference_service.api.live import LiveObservation
@@ -36,14 +36,20 @@ class VisionServicer(vision_service_pb2_grpc.VisionServiceServicer):
     """
 
     def __init__(
-        self, models: Models, media: MediaOpener, registry: ModelRegistry, *, max_observations: int, model_versions: tuple[str, ...]
+        self,
+        models: Models,
+        media: MediaOpener,
+        registry: ModelRegistry,
+        *,
+        max_observations: int,
+        model_versions: tuple[str, ...],
     ) -> None:
         """Uses the nets and the media."""
         self._models, self._media, self._registry = models, media, registry
         self._max_observations, self._model_versions = max_observations, model_versions
         self._observation_count = 0
 
-    async def DetectObjects(  # noqa: N802
+    async def DetectObjects(
         self, request: vision_service_pb2.DetectObjectsRequest, context: Context
     ) -> vision_service_pb2.DetectObjectsResponse:
         """Finds things in a picture."""
@@ -54,10 +60,12 @@ class VisionServicer(vision_service_pb2_grpc.VisionServiceServicer):
                 parameters = replace(parameters, min_score=request.minimum_score)
             objects = await find_objects(frame, self._models, parameters)
         return vision_service_pb2.DetectObjectsResponse(
-            objects=[convert.object_message(item) for item in objects], width_px=frame.width_px, height_px=frame.height_px
+            objects=[convert.object_message(item) for item in objects],
+            width_px=frame.width_px,
+            height_px=frame.height_px,
         )
 
-    async def DetectPoses(  # noqa: N802
+    async def DetectPoses(
         self, request: vision_service_pb2.DetectPosesRequest, context: Context
     ) -> vision_service_pb2.DetectPosesResponse:
         """Finds people in a picture."""
@@ -72,7 +80,7 @@ class VisionServicer(vision_service_pb2_grpc.VisionServiceServicer):
             height_px=frame.height_px,
         )
 
-    async def ObserveVideo(  # noqa: N802
+    async def ObserveVideo(
         self, request: vision_service_pb2.ObserveVideoRequest, context: Context
     ) -> AsyncIterator[vision_service_pb2.ObserveVideoResponse]:
         """Observes a stored video."""
@@ -82,7 +90,8 @@ class VisionServicer(vision_service_pb2_grpc.VisionServiceServicer):
             yield vision_service_pb2.ObserveVideoResponse(video_info=convert.video_info_message(video.info))
             answer = vision_service_pb2.ObserveVideoResponse()
             frames = video.frames(start_frame=request.start_frame)
-            async for observation, memory in observer.observe_frames(frames, memory):
+            async for observation, behind in observer.observe_frames(frames, memory):
+                memory = behind
                 answer.frames.append(convert.frame_message(observation))
                 if len(answer.frames) >= _FRAMES_AN_ANSWER:
                     answer.resume_state = convert.state_from(memory)
@@ -93,7 +102,7 @@ class VisionServicer(vision_service_pb2_grpc.VisionServiceServicer):
             answer.summary.model_versions.extend(self._model_versions)
             yield answer
 
-    async def ObserveLive(  # noqa: N802
+    async def ObserveLive(
         self, request_iterator: AsyncIterator[vision_service_pb2.ObserveLiveRequest], context: Context
     ) -> AsyncIterator[vision_service_pb2.ObserveLiveResponse]:
         """Observes frames as they come, the newest first where they come too fast."""
@@ -101,7 +110,7 @@ class VisionServicer(vision_service_pb2_grpc.VisionServiceServicer):
             async for response in LiveObservation(self._models, self._media).run(request_iterator):
                 yield response
 
-    async def ListModels(  # noqa: N802
+    async def ListModels(
         self, request: vision_service_pb2.ListModelsRequest, context: Context
     ) -> vision_service_pb2.ListModelsResponse:
         """Lists the models in service."""
@@ -135,4 +144,3 @@ class VisionServicer(vision_service_pb2_grpc.VisionServiceServicer):
             yield
         finally:
             self._observation_count -= 1
-

@@ -1,0 +1,76 @@
+# Praxiscope. `make help` lists what there is.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv/bin
+PYTEST := $(VENV)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-development up down status logs demo test test-unit test-contract test-integration test-e2e golden proto proto-check fmt lint types arch bench accuracy licences locks clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Set up what a user needs: environments, gateway, models, sample video
+	@$(PYTHON) -m tools.setup services
+
+setup-development: ## Set up what a contributor needs on top of that
+	@$(PYTHON) -m tools.setup development
+
+up: setup ## Start the whole stack on this machine and wait until it is ready
+	@$(VENV)/python -m tools.devstack up
+
+down: ## Stop the stack
+	@$(VENV)/python -m tools.devstack down
+
+status: ## Say what runs and how much memory it holds
+	@$(VENV)/python -m tools.devstack status
+
+logs: ## Follow the stack's log
+	@$(VENV)/python -m tools.devstack logs
+
+demo: setup ## Analyse a real video end to end and write out/demo
+	@$(VENV)/python -m tools.demo
+
+test: setup-development ## Run everything that a contributor must pass
+	@$(VENV)/python -m tools.check
+
+test-unit: ## Run the unit tests
+	@$(PYTEST) -q -n 2 tests/unit tests/golden
+
+test-contract: ## Run the contract tests
+	@$(PYTEST) -q -n 2 tests/contract
+
+test-integration: ## Run the integration tests on real PostgreSQL, stores and Triton
+	@$(PYTEST) -q -n 2 tests/integration
+
+test-e2e: ## Run the journeys through the gateway on the whole stack
+	@$(PYTEST) -q tests/e2e
+
+proto: ## Generate the contracts' code
+	@bash tools/contracts/generate.sh
+
+proto-check: ## Say whether generated code is what the contracts make
+	@bash tools/contracts/check.sh
+
+fmt: ## Format the code
+	@$(VENV)/ruff format -q libs services sdk models tools tests bench && $(VENV)/ruff check -q --fix libs services sdk models tools tests bench; $(VENV)/buf format -w protos
+
+lint: ## Check style
+	@$(VENV)/ruff check libs services sdk models tools tests bench && $(VENV)/ruff format --check -q libs services sdk models tools tests bench
+
+types: ## Check types
+	@$(VENV)/pyright
+
+arch: ## Check who imports whom
+	@$(VENV)/lint-imports --no-cache
+
+accuracy: ## Print how right the measured motion is, on the labelled sample
+	@PYTHONPATH=. $(VENV)/python bench/accuracy/motion_sample.py
+
+licences: ## List every package's licence and the shared objects inside wheels
+	@$(VENV)/python -m tools.licences
+
+locks: ## Write the locks anew
+	@tools/setup/lock.sh
+
+clean: ## Remove everything that set-up made
+	@rm -rf .praxiscope .venv .venv-models bin out third_party

@@ -1,0 +1,1 @@
+"""Sets a machine up, without root: environments, the gateway, models, samples."""
