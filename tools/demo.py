@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--preset", default="PRESET_ACCURATE", choices=["PRESET_ACCURATE", "PRESET_FAST"])
     options = parser.parse_args(arguments)
     started_s = time.monotonic()
-    was_up = read_state(read_settings(os.environ)).is_alive  # noqa: TID251  a tool's start
+    was_up = read_state(read_settings(os.environ)).is_alive
     if _devstack("up", quiet=True):
         return 1
     up_s = time.monotonic() - started_s
@@ -96,7 +96,7 @@ def _analyse(video: Path, output: Path, preset: str) -> dict[str, float]:
 
 
 def _resident_mib() -> float:
-    state = read_state(read_settings(os.environ))  # noqa: TID251  a tool's start
+    state = read_state(read_settings(os.environ))
     return round(sum(resident_bytes_of(part["pid"]) for part in state.parts) / _MIB)
 
 

@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("command", choices=["up", "run", "down", "status", "logs"])
     arguments = parser.parse_args()
     try:
-        settings = read_settings(os.environ)  # noqa: TID251  a tool's start
+        settings = read_settings(os.environ)
         return {"up": _up, "run": _run, "down": _down, "status": print_status, "logs": _logs}[arguments.command](
             settings
         )

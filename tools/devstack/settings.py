@@ -150,4 +150,4 @@ def _is_free(port: int) -> bool:
 def inherited_environment() -> dict[str, str]:
     """Returns what every process gets from ours: paths, locale and certificates, nothing else."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
-    return {key: os.environ[key] for key in kept if key in os.environ}  # noqa: TID251  a tool's start
+    return {key: os.environ[key] for key in kept if key in os.environ}

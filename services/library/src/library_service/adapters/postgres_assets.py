@@ -12,8 +12,10 @@ from library_service.core.filters import Condition
 from library_service.core.types import Asset, LineageEdge, StoredFile, Version
 from praxiscope_common.database import Connection
 
-_ASSET: LiteralString = "project_id, asset_id, kind, display_name, labels, creator, latest_version, size_bytes, revision,"
+_ASSET: LiteralString = (
+    "project_id, asset_id, kind, display_name, labels, creator, latest_version, size_bytes, revision,"
     " create_time, update_time, delete_time, purge_time"
+)
 _VERSION_NAME: LiteralString = "'projects/' || v.project_id || '/assets/' || v.asset_id || '/versions/' || v.version"
 
 
