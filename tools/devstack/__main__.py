@@ -89,11 +89,8 @@ async def _run_until_stopped(settings: Settings) -> int:
         if not starting.done():
             starting.cancel()
             return 1
-        try:
-            starting.result()
-        except* StackError as errors:
-            sys.stderr.write("\n".join(str(error) for error in errors.exceptions) + "\n")
-            return 1
+        if error := starting.exception():
+            return _say_why(error)
         credentials = json.loads((settings.state / CREDENTIALS).read_text(encoding="utf-8"))
         write_profile(settings, credentials)
         log(
@@ -111,6 +108,16 @@ async def _run_until_stopped(settings: Settings) -> int:
         (settings.state / "state.json").unlink(missing_ok=True)
         log.close()
     return 0
+
+
+def _say_why(error: BaseException) -> int:
+    """Says why the stack did not start; parts start side by side and fail together, so there may be several reasons."""
+    if isinstance(error, BaseExceptionGroup):
+        return max(_say_why(inner) for inner in error.exceptions)
+    if not isinstance(error, StackError | asyncio.CancelledError):
+        raise error
+    sys.stderr.write(f"{error}\n")
+    return 1
 
 
 def _down(settings: Settings) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from tools.devstack.process import Part
 from tools.devstack.secrets import StackSecrets
@@ -72,7 +73,7 @@ def postgres_part(settings: Settings, secrets: StackSecrets) -> Part:
 
 def superuser_conninfo(settings: Settings, secrets: StackSecrets, database: str = "postgres") -> str:
     """Returns how the superuser connects."""
-    return psycopg.conninfo.make_conninfo(
+    return make_conninfo(
         host="127.0.0.1",
         port=settings.port("postgres"),
         user=SUPERUSER,

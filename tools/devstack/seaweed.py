@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from pathlib import Path
 
 from tools.devstack.process import Part
 from tools.devstack.secrets import StackSecrets
@@ -22,9 +21,9 @@ def seaweed_part(settings: Settings, secrets: StackSecrets) -> Part:
         StackError: If its program is not installed.
     """
     program = settings.environment / "bin" / "weed"
-    if not program.exists() and not (found := shutil.which("weed")):
+    found = str(program) if program.exists() else shutil.which("weed")
+    if not found:
         raise StackError("SeaweedFS is not installed: `make setup-development` installs it.")
-    executable = program if program.exists() else Path(str(found))
     data = settings.state / "seaweed"
     data.mkdir(parents=True, exist_ok=True)
     identities = settings.state / "seaweed.json"
@@ -39,7 +38,7 @@ def seaweed_part(settings: Settings, secrets: StackSecrets) -> Part:
     port = settings.port("s3")
     base = 17000 + settings.port_offset  # gRPC ports are 10000 above
     command = [
-        *(str(executable), "-logtostderr=true", "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+        *(found, "-logtostderr=true", "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
         *(f"-{name}.port={base + offset}" for name, offset in _ADMIN_OFFSETS.items()),
         *("-s3", f"-s3.port={port}", f"-s3.config={identities}", "-s3.port.iceberg=0", "-s3.port.lance=0"),
         *("-master.volumeSizeLimitMB=256", "-volume.max=40", "-volume.preStopSeconds=1"),

@@ -223,7 +223,9 @@ def _stop_order(name: str) -> int:
 async def _is_serving(address: str) -> bool:
     try:
         async with grpc.aio.insecure_channel(address) as channel:
-            answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2)
+            answer = await health_pb2_grpc.HealthStub(channel).Check(  # type: ignore[attr-defined]  made at run time
+                health_pb2.HealthCheckRequest(), timeout=2
+            )
     except grpc.RpcError:
         return False
     return answer.status == health_pb2.HealthCheckResponse.SERVING

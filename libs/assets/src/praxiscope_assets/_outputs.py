@@ -66,7 +66,7 @@ class OutputFolder:
         """
         request = media_service_pb2.CreateDerivedAssetRequest(
             parent=names.PROJECT.format(names.OPERATION.parse(self._operation)[0]),
-            kind=asset_pb2.Asset.Kind.Value(kind),
+            kind=kind,
             display_name=display_name,
             objects=sorted(self._objects, key=lambda item: item.path),
             sources=sources,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, cast
 
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor
@@ -78,9 +79,10 @@ def access_of(method: str) -> MethodAccess:
     if method in FOREIGN_METHODS:
         return FOREIGN_METHODS[method]
     descriptor = find_method(method)
-    if not descriptor.GetOptions().HasExtension(access_pb2.access):
+    options, extension = descriptor.GetOptions(), cast(Any, access_pb2.access)  # the stub says FieldDescriptor
+    if not options.HasExtension(extension):
         raise UndeclaredMethodError(metadata={"method": method})
-    declared = descriptor.GetOptions().Extensions[access_pb2.access]
+    declared = options.Extensions[extension]
     return MethodAccess(
         permission=declared.permission,
         resource_field=declared.resource_field,

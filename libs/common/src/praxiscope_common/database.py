@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -59,7 +60,7 @@ class DatabaseConfig:
 
     def conninfo(self) -> str:
         """Returns libpq's form of it; it holds the password, so never log it."""
-        return psycopg.conninfo.make_conninfo(
+        return make_conninfo(
             host=self.host,
             port=self.port,
             dbname=self.name,
@@ -90,7 +91,7 @@ class Database:
     def __init__(self, config: DatabaseConfig) -> None:
         """Prepares the pool; nothing is opened yet."""
         self.config = config
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool[Connection](
             config.conninfo(),
             min_size=1,
             max_size=config.max_connections,

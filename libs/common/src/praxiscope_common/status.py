@@ -71,7 +71,7 @@ def from_status(status: status_pb2.Status) -> errors.DomainError:
     retry_after_s = None
     for detail in status.details:
         for message in (info, bad_request):
-            if detail.Is(message.DESCRIPTOR):
+            if detail.Is(type(message).DESCRIPTOR):  # type: ignore[arg-type]  two names of one type
                 detail.Unpack(message)
         if detail.Unpack(retry):
             retry_after_s = retry.retry_delay.ToNanoseconds() / 1e9

@@ -184,6 +184,7 @@ def _operations(options: argparse.Namespace, screen: Screen) -> None:
             page = client.operations(only_running=options.running, page_size=options.limit)
             screen.result(page, screen.operations_text(page))
         elif options.verb == "watch":
+            progress = client.operation(options.name)
             with screen.stage_bars(options.name) as on_progress:
                 for progress in client.watch(options.name):
                     on_progress(progress)

@@ -19,6 +19,7 @@ from procrastinate import App, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
+from psycopg.types.json import Jsonb
 
 from praxiscope_common import errors
 from praxiscope_common.database import Database
@@ -128,10 +129,10 @@ class JobContext:
 
     async def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         """Remembers what a later attempt needs to go on."""
-        await self._write("checkpoint = %s", [psycopg.types.json.Jsonb(dict(checkpoint))])
+        await self._write("checkpoint = %s", [Jsonb(dict(checkpoint))])
 
-    def _stages_json(self) -> psycopg.types.json.Jsonb:
-        return psycopg.types.json.Jsonb(
+    def _stages_json(self) -> Jsonb:
+        return Jsonb(
             [
                 {
                     "name": stage,

@@ -143,6 +143,6 @@ async def _abort(error: Exception, context: grpc.aio.ServicerContext, method: st
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         error = DeadlineError()
     if isinstance(error, DomainError):
-        await context.abort_with_status(rpc_status.to_status(to_status(error)))
+        await context.abort_with_status(rpc_status.to_status(to_status(error)))  # type: ignore[attr-defined]  not in the stub
     logger.error("unexpected error", extra={"rpc_method": method}, exc_info=error)
     await context.abort(grpc.StatusCode.INTERNAL, "Internal error.")

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, BinaryIO, TypeVar
 
-import boto3
+from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -56,7 +56,7 @@ class S3Store:
         """Prepares the client; nothing is sent yet."""
         self._bucket = bucket
         self._threads = ThreadPoolExecutor(thread_count, thread_name_prefix="s3")
-        self._client: Any = boto3.session.Session().client(
+        self._client: Any = Session().client(
             "s3",
             endpoint_url=endpoint_url or None,
             region_name=region,

@@ -84,7 +84,7 @@ OWNER = "owner"
 
 def permissions_of(roles: Iterable[str]) -> frozenset[str]:
     """Returns what roles allow together; roles that are no more allow nothing."""
-    return frozenset().union(*(ROLES[role].permissions for role in roles if role in ROLES))
+    return frozenset[str]().union(*(ROLES[role].permissions for role in roles if role in ROLES))
 
 
 def check_roles(roles: Iterable[str]) -> tuple[str, ...]:

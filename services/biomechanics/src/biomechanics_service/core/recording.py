@@ -46,8 +46,8 @@ class Recording:
         incomplete_frame_count: Frames that may have shown more people than the net counts.
     """
 
-    frames: list[ObservedPersons] = field(default_factory=list)
-    offsets_s: list[float] = field(default_factory=list)
+    frames: list[ObservedPersons] = field(default_factory=list[ObservedPersons])
+    offsets_s: list[float] = field(default_factory=list[float])
     incomplete_frame_count: int = 0
 
     @property

@@ -23,7 +23,7 @@ def asset_message(asset: Asset) -> asset_pb2.Asset:
     """Returns an asset's message."""
     message = asset_pb2.Asset(
         name=names.ASSET.format(asset.project_id, asset.asset_id),
-        kind=asset_pb2.Asset.Kind.Value(asset.kind),
+        kind=asset.kind,
         display_name=asset.display_name,
         labels=asset.labels,
         state=asset_pb2.Asset.STATE_DELETED if asset.delete_time else asset_pb2.Asset.STATE_ACTIVE,
@@ -95,7 +95,7 @@ def upload_message(upload: Upload, received: list[int]) -> upload_service_pb2.Up
     """Returns an upload's message."""
     message = upload_service_pb2.Upload(
         name=names.UPLOAD.format(upload.project_id, upload.upload_id),
-        kind=asset_pb2.Asset.Kind.Value(upload.kind),
+        kind=upload.kind,
         file_name=upload.file_name,
         display_name=upload.display_name,
         content_type=upload.content_type,

@@ -100,7 +100,7 @@ class MediaServicer(media_service_pb2_grpc.MediaServiceServicer):
             object_key=file.object_key,
             file=convert.file_message(file),
             asset_version=convert.version_name(version),
-            kind=asset_pb2.Asset.Kind.Value(asset.kind),
+            kind=asset.kind,
         )
 
     async def CreateDerivedAsset(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 import grpc
 
@@ -126,7 +126,7 @@ class TrackWork:
             stored.close()
 
 
-def _tracked_chunks(stored: io.BufferedIOBase, tracker: Tracker, counts: _Counts) -> Iterator[bytes]:
+def _tracked_chunks(stored: BinaryIO, tracker: Tracker, counts: _Counts) -> Iterator[bytes]:
     """Yields the tracks' text a few hundred frames at a time; reads no more of the file than that needs."""
     text: list[str] = []
     for index, detections in enumerate(read_detections(_lines(stored)), start=1):
@@ -140,7 +140,7 @@ def _tracked_chunks(stored: io.BufferedIOBase, tracker: Tracker, counts: _Counts
     yield "".join(text).encode()
 
 
-def _lines(stored: io.BufferedIOBase) -> Iterator[str]:
+def _lines(stored: BinaryIO) -> Iterator[str]:
     while line := stored.readline(MAX_LINE_LENGTH + 2):
         try:
             yield line.decode("utf-8")

@@ -8,10 +8,11 @@ from concurrent.futures import Executor
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from praxiscope_media import Frame, decode_image
 from vision_inference_service.core.geometry import CropWindow
-from vision_inference_service.core.types import FloatArray, ImageArray
+from vision_inference_service.core.types import ImageArray
 
 
 class VideoFramePixels:
@@ -131,8 +132,8 @@ def _cut_crop(image_rgb: ImageArray, window: CropWindow) -> ImageArray:
 
 
 def _average_down(
-    image_rgb: ImageArray, window: CropWindow, source_from_crop: FloatArray, shrink: int
-) -> tuple[ImageArray, FloatArray]:
+    image_rgb: ImageArray, window: CropWindow, source_from_crop: NDArray[np.float64], shrink: int
+) -> tuple[ImageArray, NDArray[np.float64]]:
     """The part of the picture under the square, averaged over `shrink` x `shrink` pixels, and the map into it."""
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * window.size_px
     reached = corners @ source_from_crop[:, :2].T + source_from_crop[:, 2]

@@ -40,6 +40,8 @@ class TritonRegistry:
             index = await self._client.get_model_repository_index(client_timeout=_TIMEOUT_S)
         except InferenceServerException as error:
             raise ModelServerUnavailableError(retry_after_s=1.0) from error
+        if index is None:
+            raise ModelServerUnavailableError(retry_after_s=1.0)
         versions: dict[str, list[str]] = {}
         ready: dict[str, bool] = {}
         for model in index.models:

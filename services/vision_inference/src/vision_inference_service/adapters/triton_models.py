@@ -143,7 +143,7 @@ class TritonModels:
             raise _translate(error, model) from error
         arrays: dict[str, FloatArray] = {}
         for name, shape in shapes.items():
-            array = answer.as_numpy(name)
+            array = None if answer is None else answer.as_numpy(name)
             if array is None or array.shape != shape:
                 found = "nothing" if array is None else str(array.shape)
                 raise ModelAnswerError(
