@@ -207,20 +207,28 @@ class Worker:
         self._app = App(connector=connector)
         self._app.task(name=TASK_NAME, queue=service, retry=_RetryStrategy())(self._run_operation)
 
-    async def run(self) -> None:
-        """Takes jobs until SIGTERM or SIGINT; then stops taking and hands back what does not end within the grace."""
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async def run(self, stop: asyncio.Event | None = None) -> None:
+        """Takes jobs until it is to stop; then takes no more and hands back what does not end within the grace.
+
+        Args:
+            stop: Set when it is to stop; None means SIGTERM or SIGINT.
+        """
+        if stop is None:
+            stop = asyncio.Event()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
         stopped = asyncio.create_task(stop.wait())
-        while not stop.is_set():
-            try:
-                async with self._app.open_async():
-                    await self._serve(stopped)
-            except (ConnectorException, psycopg.OperationalError, ExceptionGroup) as error:
-                logger.warning("the worker lost its database and starts over", extra={"error": str(error)})
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), 1.0)
+        try:
+            while not stop.is_set():
+                try:
+                    async with self._app.open_async():
+                        await self._serve(stopped)
+                except (ConnectorException, psycopg.OperationalError, ExceptionGroup) as error:
+                    logger.warning("the worker lost its database and starts over", extra={"error": str(error)})
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(stop.wait(), 1.0)
+        finally:
+            stopped.cancel()
         logger.info("stopped")
 
     async def _serve(self, stopped: asyncio.Task[bool]) -> None:
@@ -239,12 +247,14 @@ class Worker:
                 )
             )
             logger.info("working", extra={"queue": self._service})
-            await asyncio.wait({worker, stopped, *side}, return_when=asyncio.FIRST_COMPLETED)
-            for task in side:
-                task.cancel()
-            worker.cancel()  # procrastinate stops taking jobs and lets running ones end within the grace
-            with contextlib.suppress(asyncio.CancelledError):
-                await worker
+            try:
+                await asyncio.wait({worker, stopped, *side}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in side:
+                    task.cancel()
+                worker.cancel()  # procrastinate stops taking jobs and lets running ones end within the grace
+                with contextlib.suppress(asyncio.CancelledError):
+                    await worker
 
     async def _run_operation(self, operation_id: str) -> None:
         operation = await self._begin(operation_id)
