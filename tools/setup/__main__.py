@@ -90,8 +90,11 @@ def _gateway() -> None:
     program = CHECKOUT / "bin" / "gateway"
 
     def build() -> None:
+        go = _go()
+        _marker("go-folder").parent.mkdir(parents=True, exist_ok=True)
+        _marker("go-folder").write_text(str(Path(go).parent), encoding="utf-8")
         environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
-        command = [_go(), "build", "-trimpath", "-ldflags=-s -w", "-o", str(program), "."]
+        command = [go, "build", "-trimpath", "-ldflags=-s -w", "-o", str(program), "."]
         _run(command, folder=CHECKOUT / "services" / "gateway", environment=environment)
 
     _once("gateway", sources, build, program)

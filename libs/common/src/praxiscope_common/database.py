@@ -98,7 +98,7 @@ class Database:
             open=False,
             kwargs={"row_factory": dict_row},
             timeout=5,
-            check=AsyncConnectionPool.check_connection,
+            check=AsyncConnectionPool.check_connection,  # type: ignore[arg-type]  it looks at no row
             name=config.role,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -369,6 +370,10 @@ def _open_container(file: str | PathLike[str] | BinaryIO) -> InputContainer:
         raise MediaUnreadableError from error
     except (EOFError, ValueError) as error:
         raise MediaUnreadableError from error
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # FFmpeg looks for an index before the start of a file that has next to nothing
+            raise MediaUnreadableError from error
+        raise
 
 
 def _looks_cut(file: str | PathLike[str] | BinaryIO) -> bool:
