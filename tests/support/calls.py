@@ -38,7 +38,7 @@ class Answer:
     status: bytes = b""
 
     @property
-    def message(self) -> Any:  # noqa: ANN401  a message of the method's contract
+    def message(self) -> Any:
         """The one message of a call that worked."""
         if self.error is not None:
             raise AssertionError(f"{self.method} failed: {self.outcome}: {self.error.message}") from self.error
@@ -67,7 +67,7 @@ class Client:
     def __init__(self, channels: Mapping[str, grpc.aio.Channel]) -> None:
         self._channels = dict(channels)
 
-    def stub(self, short: str) -> Any:  # noqa: ANN401  gRPC gives no types
+    def stub(self, short: str) -> Any:
         """Returns what calls a method."""
         method = contracts.find(short)
         kind = ("stream" if method.client_streaming else "unary") + ("_stream" if method.server_streaming else "_unary")

@@ -12,8 +12,8 @@ from google.longrunning import operations_pb2
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from praxiscope.type.v1 import access_pb2
 
+from praxiscope.type.v1 import access_pb2
 from praxiscope_common.errors import DomainError
 
 AREAS = ("auth", "library", "vision", "tracking", "biomechanics", "rendering")

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from opentelemetry.sdk.trace import TracerProvider
+
 from auth_service.adapters.passwords import Argon2Passwords
 from auth_service.app import Auth
 from auth_service.config import read_config as read_auth_config
@@ -23,13 +25,7 @@ from biomechanics_service.app import Biomechanics
 from biomechanics_service.config import read_config as read_biomechanics_config
 from library_service.app import Library
 from library_service.config import read_config as read_library_config
-from opentelemetry.sdk.trace import TracerProvider
 from praxiscope.library.v1 import asset_pb2, upload_service_pb2
-from tracking_service.app import Tracking
-from tracking_service.config import read_config as read_tracking_config
-from vision_inference_service.app import Vision
-from vision_inference_service.config import read_config as read_vision_config
-
 from praxiscope_common import names
 from praxiscope_common.client import open_channel
 from praxiscope_common.credentials import AuthKeySource, ServiceIdentity
@@ -44,6 +40,10 @@ from tests.support.postgres import ROLES as DATABASE_ROLES
 from tests.support.postgres import PostgresServer
 from tests.support.programs import free_port
 from tools.devstack.settings import CHECKOUT, inherited_environment
+from tracking_service.app import Tracking
+from tracking_service.config import read_config as read_tracking_config
+from vision_inference_service.app import Vision
+from vision_inference_service.config import read_config as read_vision_config
 
 SERVICES = ("auth", "library", "vision_inference", "tracking", "biomechanics", "rendering")
 PASSWORD = "correct horse battery staple"
@@ -293,7 +293,7 @@ class House:
             await server.server.stop(0)
             await self.close(app)
 
-    def build(self, name: str, extra: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401  one of five apps
+    def build(self, name: str, extra: Mapping[str, str] | None = None) -> Any:
         """Builds a service's parts."""
         environ = self.environment(name, extra)
         match name:
@@ -325,7 +325,7 @@ class House:
         finally:
             await self.close(app)
 
-    async def close(self, app: Any) -> None:  # noqa: ANN401  one of five apps
+    async def close(self, app: Any) -> None:
         """Closes a service's parts."""
         if hasattr(app, "stop"):
             await app.stop()

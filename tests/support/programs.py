@@ -58,7 +58,7 @@ def running(part: Part, log: Path, extra: Sequence[str] = ()) -> Iterator[subpro
         RuntimeError: If it ends or stays unready; the message holds the end of its log.
     """
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603  our own command
+        process = subprocess.Popen(
             [*part.command, *extra],
             env=dict(part.environment),
             stdin=subprocess.DEVNULL,
