@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from tools.devstack.settings import CHECKOUT, Settings
+from tools.devstack.settings import Settings
 
 
 def write_profile(settings: Settings, credentials: Mapping[str, str]) -> None:
-    """Writes `.praxiscope/profiles.toml`, which the command finds from anywhere in the checkout."""
-    path = CHECKOUT / ".praxiscope" / "profiles.toml"
+    """Writes the profile; the command finds `.praxiscope/profiles.toml` from anywhere in the checkout."""
+    path = settings.profile
+    path.parent.mkdir(parents=True, exist_ok=True)
     lines = [
         "# Written by the development stack; `praxiscope` finds it from anywhere in this checkout.",
         'default = "local"',

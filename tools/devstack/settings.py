@@ -51,6 +51,7 @@ class Settings:
         environment: The services' Python environment.
         model_environment: The model server's Python environment.
         gateway: The gateway's program.
+        profile: The client's profile that is written.
         port_offset: Added to every port, so that two stacks can stand side by side.
         store_kind: `filesystem` or `s3`.
         worker_count: Workers of each service that has any.
@@ -61,6 +62,7 @@ class Settings:
     environment: Path
     model_environment: Path
     gateway: Path
+    profile: Path = CHECKOUT / ".praxiscope" / "profiles.toml"
     port_offset: int = 0
     store_kind: str = "filesystem"
     worker_count: int = 1
@@ -116,6 +118,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         environment=CHECKOUT / ".venv",
         model_environment=CHECKOUT / ".venv-models",
         gateway=CHECKOUT / "bin" / "gateway",
+        profile=Path(environ.get("PRAXISCOPE_STACK_PROFILE") or CHECKOUT / ".praxiscope" / "profiles.toml"),
         port_offset=port_offset,
         store_kind=store_kind,
         worker_count=worker_count,

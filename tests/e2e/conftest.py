@@ -1,0 +1,115 @@
+"""The whole stack, started once for all journeys, in a folder and on ports of its own; the journeys go through the gateway alone."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from praxiscope.client import Profile
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SAMPLE = CHECKOUT / ".praxiscope" / "samples" / "demo.mp4"
+_PORT_OFFSET = 2000
+_READY_TIMEOUT_S = 90
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningStack:
+    """A stack that is up.
+
+    Attributes:
+        url: The gateway's address.
+        state: Its folder.
+        environment: What the stack's own commands need to find it.
+        credentials: The first login.
+    """
+
+    url: str
+    state: Path
+    environment: dict[str, str]
+    credentials: dict[str, str]
+
+    @property
+    def profile(self) -> Profile:
+        return Profile(url=self.url, project=self.credentials["project"], api_key=self.credentials["api_key"])
+
+    def logs(self) -> str:
+        return "\n".join(path.read_text(errors="replace") for path in sorted((self.state / "log").glob("*.log")))
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[RunningStack]:
+    folder = Path(tempfile.mkdtemp(prefix="praxiscope-e2e-"))
+    folder.chmod(0o755)  # PostgreSQL runs as another user where we are root
+    environment = {
+        **os.environ,
+        "PRAXISCOPE_STACK_STATE": str(folder),
+        "PRAXISCOPE_STACK_PORT_OFFSET": str(_PORT_OFFSET),
+        "PRAXISCOPE_STACK_PROFILE": str(folder / "home" / "profiles.toml"),
+    }
+    started = subprocess.Popen(
+        [sys.executable, "-m", "tools.devstack", "run"],
+        cwd=CHECKOUT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        _await_ready(started, folder)
+        credentials = json.loads((folder / "credentials.json").read_text())
+        yield RunningStack(
+            url=f"http://127.0.0.1:{7400 + _PORT_OFFSET}",
+            state=folder,
+            environment=environment,
+            credentials=credentials,
+        )
+    finally:
+        started.terminate()
+        output, _ = started.communicate(timeout=90)
+    assert started.returncode == 0, output.decode(errors="replace")[-4000:]
+    assert not (folder / "state.json").exists()
+    shutil.rmtree(folder)
+
+
+def _await_ready(started: subprocess.Popen[bytes], folder: Path) -> None:
+    deadline_s = time.monotonic() + _READY_TIMEOUT_S
+    while time.monotonic() < deadline_s:
+        if started.poll() is not None:
+            pytest.fail(
+                f"the stack ended: {started.stdout.read().decode(errors='replace')[-4000:] if started.stdout else ''}"
+            )
+        state = folder / "state.json"
+        if state.exists() and all(part["is_ready"] for part in json.loads(state.read_text())["parts"]):
+            return
+        time.sleep(0.2)
+    logs = "\n".join(path.read_text(errors="replace")[-1500:] for path in (folder / "log").glob("*.log"))
+    pytest.fail(f"the stack was not ready in time:\n{logs}")
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    assert SAMPLE.exists(), "make setup fetches the sample video"
+    return SAMPLE
+
+
+@pytest.fixture(scope="session")
+def clip(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample's first two seconds, encoded anew, with sound."""
+    from praxiscope_media import VideoCodec, VideoEncoding, VideoSource, VideoWriter
+
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    encoding = VideoEncoding(codec=VideoCodec.VP9)
+    with VideoSource.open(sample) as source, VideoWriter.open(path, source.info, encoding, audio_from=sample) as writer:
+        for frame in source.frames():
+            if frame.index >= 60:
+                break
+            writer.write(frame.rgb(), frame.offset)
+    return path
