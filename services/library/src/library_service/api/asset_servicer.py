@@ -90,7 +90,7 @@ class AssetServicer(asset_service_pb2_grpc.AssetServiceServicer):
         """Lists versions, newest first."""
         question = f"versions|{request.parent}"
         limit = paging.page_size_of(request.page_size)
-        position = paging.decode_page_token(request.page_token, question)
+        position = paging.decode_page_token(request.page_token, question, paging.NUMBER)
         found = await self._assets.list_versions(
             *names.ASSET.parse(request.parent), limit=limit + 1, before=int(position[0]) if position else None
         )
