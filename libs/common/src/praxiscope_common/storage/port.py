@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from praxiscope_common.errors import DataLossError, InvalidInputError, NotFoundError, UnavailableError
+from praxiscope_common.errors import InvalidInputError, NotFoundError, UnavailableError
 
 CHUNK_BYTES = 1 << 20
 _KEY = re.compile(r"^[a-zA-Z0-9_-][a-zA-Z0-9_.-]*(/[a-zA-Z0-9_-][a-zA-Z0-9_.-]*)*$")
@@ -24,12 +24,6 @@ class InvalidKeyError(InvalidInputError):
     """The key has characters or parts that keys may not have."""
 
     reason = "INVALID_OBJECT_KEY"
-
-
-class ChecksumMismatchError(DataLossError):
-    """The bytes do not have the checksum that was promised."""
-
-    reason = "CHECKSUM_MISMATCH"
 
 
 class StoreUnavailableError(UnavailableError):

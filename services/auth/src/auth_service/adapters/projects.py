@@ -100,14 +100,14 @@ class Projects:
             return [Project(**row) for row in await cursor.fetchall()]
 
     async def add_member(self, project_id: str, *, user_id: str, email: str, roles: Sequence[str]) -> Member:
-        """Takes a person, named by id or e-mail address, into a project."""
+        """Takes a person into a project, named by id or, where that is empty, by e-mail address."""
         checked = catalogue.check_roles(roles)
         try:
             async with self.database.transaction() as connection:
                 cursor = await connection.execute(
                     "INSERT INTO auth.member (project_id, user_id, roles)"
-                    " SELECT %s, user_id, %s FROM auth.account WHERE user_id = %s OR email = %s RETURNING user_id",
-                    [project_id, list(checked), user_id, email.lower()],
+                    " SELECT %s, user_id, %s FROM auth.account WHERE user_id = %s OR (%s = '' AND email = %s) RETURNING user_id",
+                    [project_id, list(checked), user_id, user_id, email.lower()],
                 )
                 row = await cursor.fetchone()
                 if row is None:
