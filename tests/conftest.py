@@ -17,7 +17,7 @@ from tools.devstack.triton import RunningTriton
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads what happens to be set where it runs."""
-    for name in list(os.environ):  # noqa: TID251  a test cleans it
+    for name in list(os.environ):
         if name.startswith(("PRAXISCOPE_", "OTEL_", "AWS_")) and name != "PRAXISCOPE_SAMPLE_VIDEO":
             monkeypatch.delenv(name)
 

@@ -30,7 +30,7 @@ def run_models(log: Path) -> Iterator[RunningTriton]:
 
 def find_sample_video() -> Path:
     """Returns the sample video."""
-    named = os.environ.get("PRAXISCOPE_SAMPLE_VIDEO", "")  # noqa: TID251  a test's start
+    named = os.environ.get("PRAXISCOPE_SAMPLE_VIDEO", "")
     path = Path(named) if named else _SAMPLE_VIDEO
     if not path.is_file():
         _missing(
@@ -40,6 +40,6 @@ def find_sample_video() -> Path:
 
 
 def _missing(what: str) -> NoReturn:
-    if os.environ.get("CI"):  # noqa: TID251  a test's start
+    if os.environ.get("CI"):
         pytest.fail(what)
     pytest.skip(what)
