@@ -184,7 +184,7 @@ func dialAll(settings *config.Settings) (proxy.Backends, func(), error) {
 	}
 	watch := guard.New(unguarded, settings.Rates)
 	for area, address := range settings.Backends {
-		conn, err := dial(address, grpc.WithUnaryInterceptor(watch.Unary), grpc.WithStreamInterceptor(watch.Stream))
+		conn, err := dial(address, grpc.WithChainUnaryInterceptor(nameRequest, watch.Unary), grpc.WithStreamInterceptor(watch.Stream))
 		if err != nil {
 			closeAll()
 			return nil, func() {}, fmt.Errorf("%s at %s: %w", area, address, err)
