@@ -17,7 +17,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from praxiscope_common.config import EnvironmentReader, Secret
-from praxiscope_common.errors import DomainError, InternalError, UnavailableError
+from praxiscope_common.errors import DomainError, InternalError, InvalidInputError, UnavailableError
 
 logger = logging.getLogger(__name__)
 Connection = psycopg.AsyncConnection[DictRow]
@@ -28,6 +28,12 @@ class DatabaseUnavailableError(UnavailableError):
     """The database does not answer at the moment; try again."""
 
     reason = "DATABASE_UNAVAILABLE"
+
+
+class UnstorableValueError(InvalidInputError):
+    """A value holds what cannot be stored, as text with a NUL character."""
+
+    reason = "INVALID_REQUEST"
 
 
 class MigrationChangedError(InternalError):
@@ -116,12 +122,15 @@ class Database:
 
         Raises:
             DatabaseUnavailableError: If the database is away, has no connection left, or goes away in the middle.
+            UnstorableValueError: If a value is none that the database can hold.
         """
         try:
             async with self._pool.connection() as connection, connection.transaction():
                 yield connection
         except DomainError:
             raise
+        except psycopg.DataError as error:
+            raise UnstorableValueError() from error
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise DatabaseUnavailableError(retry_after_s=1.0) from error
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import jwt
 
-from praxiscope_common.errors import UnauthenticatedError, UnavailableError
+from praxiscope_common.errors import DomainError, UnauthenticatedError, UnavailableError
 from praxiscope_common.identity import Caller
 
 logger = logging.getLogger(__name__)
@@ -140,8 +140,8 @@ class TokenVerifier:
                 revocations, cursor = await self.source.fetch_revocations(cursor)
                 for revocation in revocations:
                     self._remember(revocation)
-            except UnavailableError:
-                logger.warning("revocations cannot be read")
+            except DomainError as error:  # away, too slow, or in trouble: what is known still holds
+                logger.warning("revocations cannot be read", extra={"reason": error.reason})
             await sleep(REVOCATION_POLL_S)
 
     def _remember(self, revocation: Revocation) -> None:
@@ -164,7 +164,7 @@ class TokenVerifier:
     async def _read_keys(self) -> None:
         try:
             jwks = await self.source.fetch_keys()
-        except UnavailableError as error:
+        except DomainError as error:
             if not self._keys:
                 raise KeysUnavailableError(retry_after_s=1.0) from error
             logger.warning("token keys cannot be read; the ones known are kept")
