@@ -24,7 +24,7 @@ from auth_service.config import AuthConfig, read_bootstrap_config, read_config, 
 from auth_service.core.roles import ROLES
 from praxiscope.auth.v1 import auth_pb2_grpc
 from praxiscope_common import database, names
-from praxiscope_common.errors import UnavailableError
+from praxiscope_common.errors import DomainError
 from praxiscope_common.server.runtime import Server, create_server, run_until_stopped
 from praxiscope_common.service import ServiceRuntime
 from praxiscope_common.tokens import TokenVerifier
@@ -80,7 +80,7 @@ class Auth:
         while True:
             try:
                 await self.tokens.forget_old()
-            except UnavailableError as error:
+            except DomainError as error:
                 logger.warning("retention waits", extra={"reason": error.reason})
             await asyncio.sleep(_RETENTION_PERIOD_S)
 

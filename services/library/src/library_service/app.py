@@ -24,7 +24,7 @@ from praxiscope.library.v1 import (
     upload_service_pb2_grpc,
 )
 from praxiscope_common import database
-from praxiscope_common.errors import UnavailableError
+from praxiscope_common.errors import DomainError
 from praxiscope_common.server.runtime import Server, create_server, run_until_stopped
 from praxiscope_common.service import ServiceRuntime
 from praxiscope_common.storage.configuration import open_store
@@ -89,7 +89,7 @@ class Library:
                 await self.operations.forget_older_than(self.config.kept_operation_days)
                 if ended or purged:
                     logger.info("retention", extra={"ended_upload_count": ended, "purged_asset_count": purged})
-            except UnavailableError as error:
+            except DomainError as error:
                 logger.warning("retention waits", extra={"reason": error.reason})
             await asyncio.sleep(_RETENTION_PERIOD_S)
 

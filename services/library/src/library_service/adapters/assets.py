@@ -21,7 +21,7 @@ from library_service.core.types import Asset, DerivedObject, LineageEdge, Stored
 from praxiscope_common import names
 from praxiscope_common.database import Connection, Database
 from praxiscope_common.jobs.operations import RequestIdReusedError
-from praxiscope_common.server.stages import resource_not_found
+from praxiscope_common.server.stages import ResourceNotFoundError, resource_not_found
 from praxiscope_common.storage.port import ObjectNotFoundError, ObjectStore
 
 
@@ -104,9 +104,14 @@ class Assets:
         """Purges deleted assets whose time is over; returns how many there were."""
         async with self.database.transaction() as connection:
             assets = await postgres_assets.assets_to_purge(connection, limit)
+        count = 0
         for asset in assets:
-            await self.purge(asset.project_id, asset.asset_id)
-        return len(assets)
+            try:
+                await self.purge(asset.project_id, asset.asset_id)
+            except (AssetNotDeletedError, ResourceNotFoundError):
+                continue  # brought back, or purged by another library, in the meantime
+            count += 1
+        return count
 
     async def find_version(self, name: str) -> Version:
         """Returns the version of a name whose last segment is a number or `latest`."""
@@ -172,7 +177,8 @@ class Assets:
             return made
         # The asset's id comes from the request, so that an attempt after a crash moves to the same keys.
         asset_id = names.id_from(f"{project_id}/{request_id}")
-        files = [await self._take_over(project_id, asset_id, item) for item in objects]
+        prefix = f"{_own_operation(project_id, operation)}/partial/"
+        files = [await self._take_over(project_id, asset_id, item, prefix) for item in objects]
         async with self.database.transaction() as connection:
             number = await postgres_assets.reserve_version(
                 connection,
@@ -198,9 +204,14 @@ class Assets:
                 sources=tuple(sources),
             )
             await postgres_assets.add_version(connection, version, request_id=request_id, request_sha256=request_sha256)
-        return version
+            stored = await postgres_assets.find_version(connection, project_id, asset_id, number)
+        if stored is None:
+            raise LookupError(request_id)
+        return stored
 
-    async def _take_over(self, project_id: str, asset_id: str, item: DerivedObject) -> StoredFile:
+    async def _take_over(self, project_id: str, asset_id: str, item: DerivedObject, prefix: str) -> StoredFile:
+        if not item.object_key.startswith(prefix):  # it would be taken away from whoever has it
+            raise ObjectMissingError(metadata={"object_key": item.object_key})
         key = parts.file_object_key(project_id, asset_id, 1, item.path)
         try:
             await self.store.move(item.object_key, key)
@@ -237,3 +248,10 @@ class Assets:
         if etag and etag != asset.etag:
             raise EtagMismatchError(metadata={"etag": etag})
         return asset
+
+
+def _own_operation(project_id: str, operation: str) -> str:
+    """Returns an operation's name, which must be of the project."""
+    if names.OPERATION.parse(operation)[0] != project_id:
+        raise resource_not_found(operation)
+    return operation

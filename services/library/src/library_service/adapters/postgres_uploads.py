@@ -12,7 +12,8 @@ from praxiscope_common.jobs.operations import RequestIdReusedError
 
 _COLUMNS: LiteralString = (
     "project_id, upload_id, kind, file_name, display_name, content_type, size_bytes, sha256, part_size_bytes, asset_id, is_new_asset, creator,"
-    " state, version, expire_time"
+    # What is too old is over, whether or not somebody has cleared it away yet.
+    " CASE WHEN state = 'open' AND expire_time < now() THEN 'ended' ELSE state END AS state, version, expire_time"
 )
 
 
@@ -72,12 +73,13 @@ async def find_upload(
 
 async def end_upload(
     connection: Connection, project_id: str, upload_id: str, *, state: str, version: int | None = None
-) -> None:
-    """Ends an upload as `completed` or `ended`."""
-    await connection.execute(
-        "UPDATE library.upload SET state = %s, version = %s WHERE project_id = %s AND upload_id = %s",
+) -> bool:
+    """Ends an open upload as `completed` or `ended`; returns whether it was open."""
+    cursor = await connection.execute(
+        "UPDATE library.upload SET state = %s, version = %s WHERE project_id = %s AND upload_id = %s AND state = 'open'",
         [state, version, project_id, upload_id],
     )
+    return cursor.rowcount > 0
 
 
 async def expired_uploads(connection: Connection, limit: int) -> Sequence[Upload]:

@@ -17,6 +17,7 @@ from library_service.core.errors import (
 from library_service.core.types import Asset, StoredFile, Upload, Version
 from praxiscope_common import names
 from praxiscope_common.database import Connection, Database
+from praxiscope_common.errors import DomainError
 from praxiscope_common.server.stages import resource_not_found
 from praxiscope_common.storage.port import ObjectNotFoundError, ObjectStore
 
@@ -68,8 +69,12 @@ class Uploads:
         """Joins the parts, checks the whole, and makes the version; doing it twice gives the same asset."""
         upload = await self.find(project_id, upload_id)
         if upload.state == "open":
-            whole = await self._join(upload)
-            await self._publish(upload, whole)
+            try:
+                await self._publish(upload, await self._join(upload))
+            except DomainError:
+                # A call beside this one may have completed it and taken the parts away while this one read them.
+                if (await self.find(project_id, upload_id)).state != "completed":
+                    raise
             await self.store.delete_prefix(f"projects/{project_id}/uploads/{upload_id}/")
         elif upload.state != "completed":
             raise UploadNotOpenError(metadata={"state": upload.state})
@@ -92,9 +97,14 @@ class Uploads:
         """Gives up open uploads whose time is over; returns how many there were."""
         async with self.database.transaction() as connection:
             expired = await postgres_uploads.expired_uploads(connection, limit)
+        count = 0
         for upload in expired:
-            await self.give_up(upload.project_id, upload.upload_id)
-        return len(expired)
+            project_id, upload_id = upload.project_id, upload.upload_id
+            async with self.database.transaction() as connection:
+                was_open = await postgres_uploads.end_upload(connection, project_id, upload_id, state="ended")
+            await self.store.delete_prefix(f"projects/{project_id}/uploads/{upload_id}/")
+            count += was_open  # or another library was first
+        return count
 
     async def _find(
         self, connection: Connection, project_id: str, upload_id: str, *, for_update: bool = False

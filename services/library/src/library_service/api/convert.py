@@ -11,6 +11,7 @@ from library_service.core.media_types import media_type_of
 from library_service.core.types import Asset, LineageEdge, StoredFile, Upload, Version
 from praxiscope.library.v1 import asset_pb2, asset_service_pb2, upload_service_pb2
 from praxiscope_common import names
+from praxiscope_common.server.stages import resource_not_found
 
 _UPLOAD_STATES = {
     "open": upload_service_pb2.Upload.STATE_OPEN,
@@ -72,11 +73,18 @@ def edge_message(edge: LineageEdge) -> asset_service_pb2.GetLineageResponse.Edge
 
 
 def upload_from(request: upload_service_pb2.CreateUploadRequest, *, creator: str) -> Upload:
-    """Returns the upload that a request asks for."""
+    """Returns the upload that a request asks for.
+
+    Raises:
+        ResourceNotFoundError: If it is for an asset of another project.
+    """
     message = request.upload
-    asset_id = names.ASSET.parse(message.asset)[1] if message.asset else names.new_id()
+    project_id = names.PROJECT.parse(request.parent)[0]
+    owner_id, asset_id = names.ASSET.parse(message.asset) if message.asset else (project_id, names.new_id())
+    if owner_id != project_id:
+        raise resource_not_found(message.asset)
     return Upload(
-        project_id=names.PROJECT.parse(request.parent)[0],
+        project_id=project_id,
         upload_id=names.new_id(),
         kind=asset_pb2.Asset.Kind.Name(message.kind),
         file_name=message.file_name,

@@ -12,7 +12,7 @@ from library_service.core.errors import InvalidFilterError
 _CONDITION = re.compile(
     r"""\s*(?P<field>kind|display_name|create_time|labels\.[a-z][a-z0-9_-]{0,62})
         \s*(?P<operator><=|>=|!=|=|<|>|:)
-        \s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[\w.:+-]+))\s*""",
+        \s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>\*|[\w.:+-]+))\s*""",
     re.VERBOSE,
 )
 _AND = re.compile(r"AND\s", re.IGNORECASE)
