@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ _FIRST_RESTART_S = 0.3
 _MAX_RESTART_S = 5.0
 _STEADY_AFTER_S = 30.0
 _READY_PERIOD_S = 0.1
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 Probe = Callable[[], Awaitable[bool]]
 Sink = Callable[[str, bytes], None]
 
@@ -133,6 +135,7 @@ class RunningPart:
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
             limit=1 << 20,
+            preexec_fn=_die_with_parent,
             **(
                 {"user": self.part.user_id, "group": self.part.user_id, "extra_groups": []} if self.part.user_id else {}
             ),
@@ -164,6 +167,11 @@ class RunningPart:
             if not line:
                 return
             self.sink(self.part.name, line.rstrip(b"\n"))
+
+
+def _die_with_parent() -> None:
+    """Has the kernel end the process when we are gone, however that came about, so that no stack is left without a keeper."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def run_to_end(name: str, command: Sequence[str], environment: Mapping[str, str], sink: Sink) -> None:
