@@ -39,6 +39,12 @@ TIME_AND_ID: Form = (_is_time, _is_id)
 NUMBER: Form = (_is_number,)
 
 
+class InvalidPageSizeError(InvalidInputError):
+    """A page cannot have fewer than no rows."""
+
+    reason = "INVALID_REQUEST"
+
+
 class InvalidPageTokenError(InvalidInputError):
     """The page token does not belong to this list; start again without one."""
 
@@ -46,7 +52,15 @@ class InvalidPageTokenError(InvalidInputError):
 
 
 def page_size_of(requested: int) -> int:
-    """Returns how many rows a page has when `requested` were asked for; 0 means the default."""
+    """Returns how many rows a page has when `requested` were asked for; 0 means the default.
+
+    Raises:
+        InvalidPageSizeError: If it is negative, where no contract of ours has refused that before.
+    """
+    if requested < 0:
+        raise InvalidPageSizeError(
+            field_violations=[FieldViolation(field="page_size", description="Expected 0 or more.")]
+        )
     return min(requested or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
 
 

@@ -52,6 +52,12 @@ class AttemptsExhaustedError(errors.InternalError):
     reason = "ATTEMPTS_EXHAUSTED"
 
 
+class UnknownWorkError(errors.UnavailableError):
+    """This worker does not know how to do this work; a newer one may."""
+
+    reason = "UNKNOWN_WORK"
+
+
 class _RetryLaterError(Exception):
     def __init__(self, delay_s: int) -> None:
         super().__init__(f"again in {delay_s} s")
@@ -261,12 +267,16 @@ class Worker:
         if operation is None:
             return
         started_s = time.perf_counter()
-        handler = self._handlers[operation.method]
-        request = handler.request_type()
-        any_pb2.Any.FromString(operation.request).Unpack(request)
-        context = JobContext(operation=operation, database=self._database, weights=handler.weights)
+        handler = self._handlers.get(operation.method)
+        context = JobContext(
+            operation=operation, database=self._database, weights={} if handler is None else handler.weights
+        )
         outcome = "failed"
         try:
+            if handler is None:
+                raise UnknownWorkError(metadata={"method": operation.method})
+            request = handler.request_type()
+            any_pb2.Any.FromString(operation.request).Unpack(request)
             with (
                 tracer.start_as_current_span(
                     operation.method,
