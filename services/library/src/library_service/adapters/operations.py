@@ -105,7 +105,8 @@ class Operations:
             if operation.state != "failed":
                 raise OperationNotFailedError(metadata={"name": name, "state": operation.state})
             await connection.execute(
-                "UPDATE jobs.operation SET state = 'queued', error = NULL, end_time = NULL, max_attempts = attempt_count + %s, update_time = now()"
+                "UPDATE jobs.operation SET state = 'queued', cancel_requested = false, error = NULL, end_time = NULL,"
+                " max_attempts = attempt_count + %s, update_time = now()"
                 " WHERE operation_id = %s",
                 [operations.MAX_ATTEMPTS, operation.operation_id],
             )
