@@ -17,12 +17,16 @@ from tracking_service.core.config import (
     TrackerConfig,
 )
 from tracking_service.core.errors import InvalidDetectionsError, InvalidSnapshotError, InvalidTrackerConfigError
+from tracking_service.core.kalman import VALUE, VALUE_VARIANCE, VELOCITY_VARIANCE
 from tracking_service.core.types import FloatArray, TrackedDetections, TrackerSnapshot
 
 _Message = tracking_service_pb2.TrackerConfig
 _HEADER = struct.Struct("<16sIqqI")
 _FILTER_SHAPE = (5, 4)
 _LIFE_COLUMNS, _BOX_COLUMNS = 5, 4
+_MAX_NUMBER = (1 << 31) - (1 << 20)  # ids and frames are 32-bit on the wire; a frame starts at most 10,000 tracks
+_MAX_MAGNITUDE = 1e12  # pixels, or their squares; beyond it arithmetic would overflow
+_ROUNDING = 1e-3  # a variance may be this much below zero, in squared pixels
 
 
 def config_from(message: tracking_service_pb2.TrackerConfig, *, frame_rate_hz: float = 0.0) -> TrackerConfig:
@@ -112,7 +116,7 @@ def snapshot_from(state: bytes) -> TrackerSnapshot:
         for number in numbers:
             parts.append(state[position : position + 8 * count * number])
             position += 8 * count * number
-        return TrackerSnapshot(
+        snapshot = TrackerSnapshot(
             kind=kind.rstrip(b"\0").decode("ascii"),
             version=version,
             frame_index=frame_index,
@@ -123,3 +127,22 @@ def snapshot_from(state: bytes) -> TrackerSnapshot:
         )
     except (struct.error, ValueError) as error:
         raise InvalidSnapshotError() from error
+    if not _is_plausible(snapshot):
+        raise InvalidSnapshotError()
+    return snapshot
+
+
+def _is_plausible(snapshot: TrackerSnapshot) -> bool:
+    """Returns whether a tracker can have come to this state; anybody can make one by hand."""
+    ids = snapshot.lives[:, 0]
+    numbers = np.concatenate([snapshot.filters.ravel(), snapshot.last_boxes_px.ravel()])
+    return bool(
+        -1 <= snapshot.frame_index <= _MAX_NUMBER
+        and 1 <= snapshot.next_id <= _MAX_NUMBER
+        and ((snapshot.lives >= 0) & (snapshot.lives <= _MAX_NUMBER)).all()
+        and (ids < snapshot.next_id).all()
+        and len(np.unique(ids)) == len(ids)
+        and (np.abs(numbers) < _MAX_MAGNITUDE).all()  # NaN is not smaller either
+        and (snapshot.filters[:, VALUE, 2:] > 0).all()
+        and (snapshot.filters[:, [VALUE_VARIANCE, VELOCITY_VARIANCE]] > -_ROUNDING).all()
+    )
