@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from tests.support import contracts
 TIMEOUT_S = 20.0
 OK = "OK"
 # grpc.aio's client loses the status of a stream that the server ends while a request is being written.
-_LOST_STATUS, _LOST_STATUS_ATTEMPTS = "Internal error from Core", 5
+_LOST_STATUS, _LOST_STATUS_PAUSES_S = "Internal error from Core", (0.05, 0.2, 0.5)
 # Every outcome since the running test began: what a test claims to cover is checked against it.
 observed: list[tuple[str, str]] = []
 
@@ -90,10 +91,11 @@ class Client:
     ) -> Answer:
         """Makes a call to its end; a client stream takes a sequence of requests."""
         answer = await self._ask_once(short, request, token=token, metadata=metadata, timeout_s=timeout_s)
-        for _ in range(_LOST_STATUS_ATTEMPTS):
+        for pause_s in _LOST_STATUS_PAUSES_S:
             if answer.error is None or answer.error.message != _LOST_STATUS or not isinstance(request, Sequence):
                 break
-            answer = await self._ask_once(short, request, token=token, metadata=metadata, timeout_s=timeout_s)
+            paced = _each(request, pause_s)
+            answer = await self._ask_once(short, paced, token=token, metadata=metadata, timeout_s=timeout_s)
         observed.append((short, answer.outcome))
         return answer
 
@@ -135,6 +137,8 @@ class Client:
         return answer
 
 
-async def _each(requests: Sequence[Message]) -> AsyncIterator[Message]:
+async def _each(requests: Sequence[Message], pause_s: float = 0.0) -> AsyncIterator[Message]:
     for request in requests:
         yield request
+        if pause_s:
+            await asyncio.sleep(pause_s)
