@@ -187,6 +187,7 @@ class Stack:
             # One thread a library: the stack's processes share the machine's cores among themselves.
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
+            "SVT_LOG": "1",  # errors only
         }
 
     def _database_environment(self, name: str) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Rendering: draws what was measured."""

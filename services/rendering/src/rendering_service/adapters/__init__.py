@@ -1,0 +1,1 @@
+"""Files, pixels and jobs behind rendering."""

@@ -1,0 +1,1 @@
+"""Rendering as a gRPC service."""

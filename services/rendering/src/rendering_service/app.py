@@ -1,0 +1,90 @@
+"""Where rendering is put together; the only file that knows every class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from praxiscope.rendering.v1 import rendering_service_pb2_grpc
+from praxiscope_assets import AssetFiles
+from praxiscope_common.client import open_channel
+from praxiscope_common.database import Database
+from praxiscope_common.jobs.worker import Worker
+from praxiscope_common.server.runtime import Server, create_server, run_until_stopped
+from praxiscope_common.service import ServiceRuntime
+from praxiscope_common.storage.configuration import open_store
+from rendering_service.adapters.jobs import OverlayJobs, OverlayWork
+from rendering_service.adapters.stills import Stills
+from rendering_service.api.convert import style_from
+from rendering_service.api.rendering_servicer import RenderingServicer
+from rendering_service.config import RenderingConfig, read_config
+
+
+class Rendering:
+    """The parts of rendering, wired. Make it inside the event loop."""
+
+    def __init__(self, config: RenderingConfig, runtime: ServiceRuntime) -> None:
+        """Builds everything; nothing is opened yet."""
+        self.config, self.runtime = config, runtime
+        self.database = Database(config.database)
+        self.store = open_store(config.store)
+        self.library = open_channel(config.library_address)
+        self.files = AssetFiles(self.library, self.store)
+        self.stills = Stills(self.files, runtime.identity, max_at_once=config.max_stills)
+
+    def create_server(self) -> Server:
+        """Binds the server."""
+        jobs = OverlayJobs(database=self.database, files=self.files, identity=self.runtime.identity)
+        servicer = RenderingServicer(jobs, self.stills)
+        return create_server(
+            self.config.service.server,
+            self.runtime.stages(),
+            servicers={
+                "praxiscope.rendering.v1.RenderingService": lambda server: (
+                    rendering_service_pb2_grpc.add_RenderingServiceServicer_to_server(servicer, server)
+                )
+            },
+            probes={"database": self.database.probe, "auth": self.runtime.probe_keys},
+        )
+
+    def create_worker(self) -> Worker:
+        """Makes the worker."""
+        work_ = OverlayWork(
+            files=self.files, library=self.library, identity=self.runtime.identity, style_from=style_from
+        )
+        return Worker(
+            service="rendering",
+            database=self.database,
+            handlers=work_.handlers(),
+            metrics=self.runtime.metrics,
+            concurrency=self.config.concurrency,
+        )
+
+    async def stop(self) -> None:
+        """Closes what was opened."""
+        self.stills.close()
+        await self.library.close()
+        await self.database.close()
+        await self.runtime.stop()
+
+
+async def serve(environ: Mapping[str, str]) -> None:
+    """Serves until SIGTERM."""
+    config = read_config(environ)
+    runtime = ServiceRuntime.start(config.service, role="serve")
+    rendering = Rendering(config, runtime)
+    await rendering.database.open()
+    try:
+        await run_until_stopped(rendering.create_server(), background=[runtime.verifier.follow_revocations()])
+    finally:
+        await rendering.stop()
+
+
+async def work(environ: Mapping[str, str]) -> None:
+    """Works until SIGTERM."""
+    config = read_config(environ)
+    rendering = Rendering(config, ServiceRuntime.start(config.service, role="work"))
+    await rendering.database.open()
+    try:
+        await rendering.create_worker().run()
+    finally:
+        await rendering.stop()

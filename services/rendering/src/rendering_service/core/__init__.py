@@ -1,0 +1,1 @@
+"""What is drawn where, without any way to draw it."""
