@@ -48,7 +48,7 @@ def draw_skeleton(person: PersonFrame, layout: MotionLayout, stroke: float) -> I
         first, last = person.joints[start], person.joints[end]
         if not (np.isfinite(first[:2]).all() and np.isfinite(last[:2]).all()):
             continue
-        names = (layout.joint_names[start], layout.joint_names[end])
+        names: tuple[str, str] = (layout.joint_names[int(start)], layout.joint_names[int(end)])
         colours = {colour_of_side(name) for name in names}
         colour = colours.pop() if len(colours) == 1 else MIDDLE
         opacity = 1.0 if min(_confidence(first), _confidence(last)) >= SURE else _FAINT
