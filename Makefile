@@ -4,7 +4,7 @@ VENV := .venv/bin
 PYTEST := $(VENV)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-development up down status logs demo test test-unit test-contract test-integration test-e2e golden proto proto-check fmt lint types arch bench accuracy licences locks clean
+.PHONY: help setup setup-development up down status logs demo test test-unit test-contract test-integration test-e2e golden proto proto-check fmt lint types arch bench picture accuracy licences locks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,12 @@ types: ## Check types
 
 arch: ## Check who imports whom
 	@$(VENV)/lint-imports --no-cache
+
+bench: ## Print how fast things are here
+	@PYTHONPATH=. $(VENV)/python bench/overlay.py
+
+picture: ## Cut the README's picture from what `make demo` drew
+	@$(VENV)/python -m tools.readme_picture
 
 accuracy: ## Print how right the measured motion is, on the labelled sample
 	@PYTHONPATH=. $(VENV)/python bench/accuracy/motion_sample.py

@@ -14,13 +14,15 @@ _WINDOW_S = 3.0
 _ANGLES = ("knee_angle_r", "knee_angle_l")
 _LOW_DEG, _HIGH_DEG, _STEP_DEG = 0, 120, 40
 _SURE = 0.5
+_TAKE_OVER = 1.2
+_STILL_DEG = 5.0  # somebody who stands still counts a little
 _Moment = tuple[float, dict[int, tuple[float, ...]]]
 _WIDTH_SHARE, _HEIGHT_SHARE, _MARGIN_SHARE = 0.26, 0.2, 0.02
 
 
 @dataclass
 class LiveCurve:
-    """The curve's memory. It shows whoever was most surely seen over the window, so that it does not jump from person to person.
+    """The curve's memory. It shows whoever moves most and is surely seen, and stays with them.
 
     Attributes:
         layout: How a motion's numbers are laid out.
@@ -46,17 +48,22 @@ class LiveCurve:
 
     def draw(self, width: int, height: int, stroke: float) -> Iterator[Mark]:
         """Yields the panel in the lower right corner."""
-        counts: dict[int, int] = {}
-        for _, values in self._seen:
-            for person_id, angles in values.items():
-                counts[person_id] = counts.get(person_id, 0) + sum(math.isfinite(angle) for angle in angles)
-        if not any(counts.values()):
+        scores = {person_id: score for person_id in self._people() if (score := self._score(person_id)) > 0}
+        if not scores:
             return
-        best = max(counts, key=lambda person_id: (counts[person_id], person_id == self._shown))
-        # Another person takes over only when seen clearly better.
-        if counts.get(self._shown, 0) * 1.5 < counts[best]:
+        best = max(scores, key=lambda person_id: (scores[person_id], person_id == self._shown))
+        # Another person takes over only when there is clearly more to see of them.
+        if scores.get(self._shown, 0.0) * _TAKE_OVER < scores[best]:
             self._shown = best
         yield from self._panel(width, height, stroke)
+
+    def _people(self) -> set[int]:
+        return {person_id for _, values in self._seen for person_id in values}
+
+    def _score(self, person_id: int) -> float:
+        """Returns how much there is to see of somebody: sure values times how far they reach."""
+        angles = [angle for _, values in self._seen for angle in values.get(person_id, ()) if math.isfinite(angle)]
+        return len(angles) * (max(angles) - min(angles) + _STILL_DEG) if angles else 0.0
 
     def _panel(self, width: int, height: int, stroke: float) -> Iterator[Mark]:
         margin = _MARGIN_SHARE * height
