@@ -2924,7 +2924,7 @@ const file_praxiscope_auth_v1_auth_proto_rawDesc = "" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12 \n" +
 	"\vpermissions\x18\x03 \x03(\tR\vpermissions\"C\n" +
 	"\x11ListRolesResponse\x12.\n" +
-	"\x05roles\x18\x01 \x03(\v2\x18.praxiscope.auth.v1.RoleR\x05roles2\xee\b\n" +
+	"\x05roles\x18\x01 \x03(\v2\x18.praxiscope.auth.v1.RoleR\x05roles2\xdf\b\n" +
 	"\fTokenService\x12\xa4\x01\n" +
 	"\x05Login\x12 .praxiscope.auth.v1.LoginRequest\x1a\x1c.praxiscope.auth.v1.TokenSet\"[\x82\xce\x18>\n" +
 	"\x06public\x18\x05\"\x13INVALID_CREDENTIALS\"\x0eACCOUNT_LOCKED\"\rNO_MEMBERSHIP\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/auth:login\x12\xbc\x01\n" +
@@ -2933,9 +2933,9 @@ const file_praxiscope_auth_v1_auth_proto_rawDesc = "" +
 	"\x06Logout\x12!.praxiscope.auth.v1.LogoutRequest\x1a\".praxiscope.auth.v1.LogoutResponse\"/\x82\xce\x18\x11\n" +
 	"\rauthenticated\x18\x02\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/auth:logout\x12\x9c\x01\n" +
 	"\x0eExchangeApiKey\x12).praxiscope.auth.v1.ExchangeApiKeyRequest\x1a\x1c.praxiscope.auth.v1.TokenSet\"A\x82\xce\x18\x1b\n" +
-	"\x06public\x18\x05\"\x0fINVALID_API_KEY\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/auth:exchangeApiKey\x12\xc8\x01\n" +
-	"\rExchangeToken\x12(.praxiscope.auth.v1.ExchangeTokenRequest\x1a\x1c.praxiscope.auth.v1.TokenSet\"o\x82\xce\x18J\n" +
-	"\x06public\x18\x01\"\x18INVALID_CLIENT_ASSERTION\"\x15INVALID_SUBJECT_TOKEN\"\rNO_MEMBERSHIP\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/auth:exchangeToken\x12\x96\x01\n" +
+	"\x06public\x18\x05\"\x0fINVALID_API_KEY\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/auth:exchangeApiKey\x12\xb9\x01\n" +
+	"\rExchangeToken\x12(.praxiscope.auth.v1.ExchangeTokenRequest\x1a\x1c.praxiscope.auth.v1.TokenSet\"`\x82\xce\x18;\n" +
+	"\x06public\x18\x01\"\x18INVALID_CLIENT_ASSERTION\"\x15INVALID_SUBJECT_TOKEN\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/auth:exchangeToken\x12\x96\x01\n" +
 	"\x0fListRevocations\x12*.praxiscope.auth.v1.ListRevocationsRequest\x1a+.praxiscope.auth.v1.ListRevocationsResponse\"*\x82\xce\x18\n" +
 	"\n" +
 	"\x06public\x18\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/auth/revocations\x12r\n" +
@@ -2953,7 +2953,7 @@ const file_praxiscope_auth_v1_auth_proto_rawDesc = "" +
 	"\x0eChangePassword\x12).praxiscope.auth.v1.ChangePasswordRequest\x1a\".praxiscope.auth.v1.LogoutResponse\"_\x82\xce\x189\n" +
 	"\rauthenticated\x18\x05\"\x13INVALID_CREDENTIALS\"\x11PASSWORD_TOO_WEAK\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/auth:changePassword\x12\xa6\x01\n" +
 	"\fSetUserState\x12'.praxiscope.auth.v1.SetUserStateRequest\x1a\x18.praxiscope.auth.v1.User\"S\x82\xce\x18)\n" +
-	"\x11auth.users.manage\x18\x02\"\x12RESOURCE_NOT_FOUND\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=users/*}:setState2\xfe\x11\n" +
+	"\x11auth.users.manage\x18\x02\"\x12RESOURCE_NOT_FOUND\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=users/*}:setState2\xeb\x11\n" +
 	"\x0eProjectService\x12\x9e\x01\n" +
 	"\rCreateProject\x12(.praxiscope.auth.v1.CreateProjectRequest\x1a\x1b.praxiscope.auth.v1.Project\"F\x82\xce\x18+\n" +
 	"\x14auth.projects.create\x18\x02\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/projects\x12\xa3\x01\n" +
@@ -2971,9 +2971,9 @@ const file_praxiscope_auth_v1_auth_proto_rawDesc = "" +
 	"LAST_OWNER\x82\xd3\xe4\x93\x020:\x06member2&/v1/{member.name=projects/*/members/*}\x12\xcb\x01\n" +
 	"\fDeleteMember\x12'.praxiscope.auth.v1.DeleteMemberRequest\x1a(.praxiscope.auth.v1.DeleteMemberResponse\"h\x82\xce\x18=\n" +
 	"\x13auth.members.manage\x12\x04name\x18\x02\"\x12RESOURCE_NOT_FOUND\"\n" +
-	"LAST_OWNER\x82\xd3\xe4\x93\x02!*\x1f/v1/{name=projects/*/members/*}\x12\xf9\x01\n" +
-	"\fCreateApiKey\x12'.praxiscope.auth.v1.CreateApiKeyRequest\x1a(.praxiscope.auth.v1.CreateApiKeyResponse\"\x95\x01\x82\xce\x18g\n" +
-	"\x10auth.keys.manage\x12\x06parent\x18\x02\"\x12RESOURCE_NOT_FOUND\"\x12UNKNOWN_PERMISSION\"\x0eSCOPE_TOO_WIDE\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{parent=projects/*}/apiKeys\x12\xbb\x01\n" +
+	"LAST_OWNER\x82\xd3\xe4\x93\x02!*\x1f/v1/{name=projects/*/members/*}\x12\xe6\x01\n" +
+	"\fCreateApiKey\x12'.praxiscope.auth.v1.CreateApiKeyRequest\x1a(.praxiscope.auth.v1.CreateApiKeyResponse\"\x82\x01\x82\xce\x18T\n" +
+	"\x10auth.keys.manage\x12\x06parent\x18\x02\"\x12RESOURCE_NOT_FOUND\"\x12UNKNOWN_PERMISSION\"\x0eSCOPE_TOO_WIDE\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{parent=projects/*}/apiKeys\x12\xbb\x01\n" +
 	"\vListApiKeys\x12&.praxiscope.auth.v1.ListApiKeysRequest\x1a'.praxiscope.auth.v1.ListApiKeysResponse\"[\x82\xce\x180\n" +
 	"\x10auth.keys.manage\x12\x06parent\x18\x01\"\x12INVALID_PAGE_TOKEN\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{parent=projects/*}/apiKeys\x12\xae\x01\n" +
 	"\fDeleteApiKey\x12'.praxiscope.auth.v1.DeleteApiKeyRequest\x1a\x1a.praxiscope.auth.v1.ApiKey\"Y\x82\xce\x18.\n" +

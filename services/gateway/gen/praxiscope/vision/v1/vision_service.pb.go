@@ -1179,19 +1179,20 @@ const file_praxiscope_vision_v1_vision_service_proto_rawDesc = "" +
 	"\bversions\x18\x02 \x03(\tR\bversions\x12\x19\n" +
 	"\bis_ready\x18\x03 \x01(\bR\aisReady\x12\x18\n" +
 	"\alicence\x18\x04 \x01(\tR\alicence\x12\x12\n" +
-	"\x04card\x18\x05 \x01(\tR\x04card2\xfa\f\n" +
-	"\rVisionService\x12\xe3\x02\n" +
-	"\rDetectObjects\x12*.praxiscope.vision.v1.DetectObjectsRequest\x1a+.praxiscope.vision.v1.DetectObjectsResponse\"\xf8\x01\x82\xce\x18\xbc\x01\n" +
-	"\x15vision.images.observe\x12\x06parent\x18\x03\"\x10MEDIA_UNREADABLE\"\x0fMEDIA_TOO_LARGE\"\x0eFILE_NOT_FOUND\"\x10FILE_PATH_NEEDED\"\x1aINVALID_OBSERVATION_CONFIG\"\x12RESOURCE_NOT_FOUND\"\n" +
+	"\x04card\x18\x05 \x01(\tR\x04card2\xea\f\n" +
+	"\rVisionService\x12\xc7\x02\n" +
+	"\rDetectObjects\x12*.praxiscope.vision.v1.DetectObjectsRequest\x1a+.praxiscope.vision.v1.DetectObjectsResponse\"\xdc\x01\x82\xce\x18\xa0\x01\n" +
+	"\x15vision.images.observe\x12\x06parent\x18\x03\"\x10MEDIA_UNREADABLE\"\x0fMEDIA_TOO_LARGE\"\x0eFILE_NOT_FOUND\"\x10FILE_PATH_NEEDED\"\x12RESOURCE_NOT_FOUND\"\n" +
 	"QUEUE_FULL\"\x18MODEL_SERVER_UNAVAILABLE\x82\xd3\xe4\x93\x021:\x01*\",/v1/{parent=projects/*}/images:detectObjects\x12\xdb\x02\n" +
 	"\vDetectPoses\x12(.praxiscope.vision.v1.DetectPosesRequest\x1a).praxiscope.vision.v1.DetectPosesResponse\"\xf6\x01\x82\xce\x18\xbc\x01\n" +
 	"\x15vision.images.observe\x12\x06parent\x18\x03\"\x10MEDIA_UNREADABLE\"\x0fMEDIA_TOO_LARGE\"\x0eFILE_NOT_FOUND\"\x10FILE_PATH_NEEDED\"\x1aINVALID_OBSERVATION_CONFIG\"\x12RESOURCE_NOT_FOUND\"\n" +
 	"QUEUE_FULL\"\x18MODEL_SERVER_UNAVAILABLE\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/{parent=projects/*}/images:detectPoses\x12\xe2\x03\n" +
 	"\fObserveVideo\x12).praxiscope.vision.v1.ObserveVideoRequest\x1a*.praxiscope.vision.v1.ObserveVideoResponse\"\xf8\x02\x82\xce\x18\xa8\x02\n" +
 	"\x15vision.videos.observe\x12\x13video.asset_version\x18\x04\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x10FILE_PATH_NEEDED\"\x10MEDIA_UNREADABLE\"\x0fMEDIA_TRUNCATED\"\x12MEDIA_HAS_NO_VIDEO\"\x0fMEDIA_TOO_LARGE\"\x0eMEDIA_TOO_LONG\"\x12MEDIA_CHANGES_SIZE\"\x1aINVALID_OBSERVATION_CONFIG\"\x14INVALID_RESUME_STATE\"\n" +
-	"QUEUE_FULL\"\x18MODEL_SERVER_UNAVAILABLE\x82\xd3\xe4\x93\x02E:\x01*\"@/v1/{video.asset_version=projects/*/assets/*/versions/*}:observe0\x01\x12\xaf\x02\n" +
-	"\vObserveLive\x12(.praxiscope.vision.v1.ObserveLiveRequest\x1a).praxiscope.vision.v1.ObserveLiveResponse\"\xc6\x01\x82\xce\x18\xa6\x01\n" +
-	"\x15vision.videos.observe\x12\fstart.parent\x18\x04\"\x13STREAM_START_NEEDED\"\x1aINVALID_OBSERVATION_CONFIG\"\x10MEDIA_UNREADABLE\"\x0fMEDIA_TOO_LARGE\"\x0fUNSORTED_FRAMES\"\x18MODEL_SERVER_UNAVAILABLE\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/live:observe(\x010\x01\x12\x8d\x01\n" +
+	"QUEUE_FULL\"\x18MODEL_SERVER_UNAVAILABLE\x82\xd3\xe4\x93\x02E:\x01*\"@/v1/{video.asset_version=projects/*/assets/*/versions/*}:observe0\x01\x12\xbb\x02\n" +
+	"\vObserveLive\x12(.praxiscope.vision.v1.ObserveLiveRequest\x1a).praxiscope.vision.v1.ObserveLiveResponse\"\xd2\x01\x82\xce\x18\xb2\x01\n" +
+	"\x15vision.videos.observe\x12\fstart.parent\x18\x04\"\x13STREAM_START_NEEDED\"\x1aINVALID_OBSERVATION_CONFIG\"\x10MEDIA_UNREADABLE\"\x0fMEDIA_TOO_LARGE\"\x0fUNSORTED_FRAMES\"\n" +
+	"QUEUE_FULL\"\x18MODEL_SERVER_UNAVAILABLE\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/live:observe(\x010\x01\x12\x8d\x01\n" +
 	"\n" +
 	"ListModels\x12'.praxiscope.vision.v1.ListModelsRequest\x1a(.praxiscope.vision.v1.ListModelsResponse\",\x82\xce\x18\x16\n" +
 	"\x12vision.models.read\x18\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
