@@ -245,7 +245,9 @@ async def test_landmarks_that_were_not_asked_for_are_not_there(
 
 
 @pytest.mark.triton
-@pytest.mark.xfail(reason="ObservationConfig.search_interval_frames is in the contract and nothing reads it", strict=True)
+@pytest.mark.xfail(
+    reason="ObservationConfig.search_interval_frames is in the contract and nothing reads it", strict=True
+)
 async def test_people_are_searched_for_as_often_as_was_asked_for(seeing: Served, tenant: Tenant, clip: bytes) -> None:
     version = await tenant.upload(clip, "clip.mp4", VIDEO)
     answer = await observe(seeing.client, tenant, version, config=Config(search_interval_frames=4))
