@@ -9,8 +9,10 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.message import Message
 from importlib import metadata
 from pathlib import Path
+from typing import cast
 
 from tools.devstack.settings import CHECKOUT
 
@@ -66,12 +68,12 @@ def packages(environment: Path) -> Iterator[Package]:
         yield Package(
             name=found.metadata["Name"],
             version=found.version,
-            licence=licence_of(found.metadata),
+            licence=licence_of(cast(Message, found.metadata)),
             objects=tuple(objects),
         )
 
 
-def licence_of(described: metadata.PackageMetadata) -> str:
+def licence_of(described: Message) -> str:
     """Returns what a package says of its licence, in the newest of the three ways there are."""
     if expression := described.get("License-Expression"):
         return expression
