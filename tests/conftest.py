@@ -82,3 +82,11 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
 def sample_video() -> Path:
     """The sample video."""
     return find_sample_video()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps tests of the model server in one process: two servers on one machine's cores take ten times as long."""
+    for item in items:
+        if item.get_closest_marker("triton"):
+            item.add_marker(pytest.mark.xdist_group("triton"))
