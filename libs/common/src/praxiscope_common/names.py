@@ -10,7 +10,7 @@ import secrets
 from praxiscope_common.errors import FieldViolation, InvalidInputError
 
 _ID_BYTES = 16  # 128 random bits: ids are not to be guessed, and need no coordination
-_PROJECT_OF = re.compile(r"^projects/(?P<project>[a-z0-9-]{3,40})(?:/|$)")
+_PROJECT_OF = re.compile(r"projects/(?P<project>[a-z0-9-]{3,40})(?:/|\Z)")
 
 
 class InvalidNameError(InvalidInputError):
@@ -41,7 +41,7 @@ class ResourceName:
         """Compiles the form."""
         self.pattern = pattern
         self._fields = tuple(re.findall(r"{(\w+)}", pattern))
-        self._regex = re.compile("^" + re.sub(r"{(\w+)}", r"(?P<\1>[a-z0-9-]{1,64})", pattern) + "$")
+        self._regex = re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[a-z0-9-]{1,64})", pattern))
 
     def format(self, *segments: str) -> str:
         """Returns the name whose segments are `segments`, in the order of the form."""
@@ -55,7 +55,7 @@ class ResourceName:
         Raises:
             InvalidNameError: If `name` does not have the form.
         """
-        match = self._regex.match(name)
+        match = self._regex.fullmatch(name)
         if match is None:
             raise InvalidNameError(
                 f"{name!r} is not a name of the form {self.pattern}.",
@@ -66,7 +66,7 @@ class ResourceName:
 
     def matches(self, name: str) -> bool:
         """Returns whether `name` has the form."""
-        return self._regex.match(name) is not None
+        return self._regex.fullmatch(name) is not None
 
 
 PROJECT = ResourceName("projects/{project}")

@@ -128,6 +128,6 @@ def check_key(key: str) -> str:
     Raises:
         InvalidKeyError: If it is not; a key never leaves its root.
     """
-    if len(key) > _MAX_KEY_LENGTH or not _KEY.match(key):
+    if len(key) > _MAX_KEY_LENGTH or not _KEY.fullmatch(key):
         raise InvalidKeyError(metadata={"key": key[:200]})
     return key
