@@ -86,7 +86,9 @@ def sample_video() -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps tests of the model server in one process: two servers on one machine's cores take ten times as long."""
+    """Keeps tests of the model server in one process, and those of S3: two Tritons on two cores take ten times as long."""
     for item in items:
         if item.get_closest_marker("triton"):
             item.add_marker(pytest.mark.xdist_group("triton"))
+        elif "s3" in getattr(item, "fixturenames", ()) or item.name.endswith("[s3]") or "[s3-" in item.name:
+            item.add_marker(pytest.mark.xdist_group("s3"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -28,15 +29,33 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def settings_for(state: Path, part: str) -> Settings:
-    """Returns settings of a stack whose `part` listens on a free port."""
+def settings_for(state: Path, part: str, *, offset: int | None = None) -> Settings:
+    """Returns settings of a stack whose `part` listens on a free port, or all of whose ports have an offset."""
     return Settings(
         state=state,
         environment=CHECKOUT / ".venv",
         model_environment=CHECKOUT / ".venv-models",
         gateway=CHECKOUT / "bin" / "gateway",
-        port_offset=free_port() - PORTS[part],
+        port_offset=free_port() - PORTS[part] if offset is None else offset,
     )
+
+
+def free_offset(ports: Sequence[int]) -> int:
+    """Returns what to add to each port so that all are free; a port may have a second one 10,000 above it."""
+    for _ in range(1000):
+        offset = random.randrange(100, 65_535 - 10_000 - max(ports))
+        if all(_is_free(port + offset) for port in ports):
+            return offset
+    raise RuntimeError("there are no free ports")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @contextlib.contextmanager
