@@ -1,0 +1,118 @@
+"""WebSockets, streams and native gRPC on the one port; health; limits; and one trace through the house."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+from praxiscope.client import Client
+from praxiscope.tracking.v1 import tracking_service_pb2
+from tests.e2e.conftest import RunningStack
+
+
+def frame(index: int) -> bytes:
+    carried = tracking_service_pb2.TrackRequest.Frame(frame_index=index, boxes_px=[10, 10, 50, 90], scores=[0.9])
+    return tracking_service_pb2.TrackRequest(frame=carried).SerializeToString()
+
+
+def start(stack: RunningStack, project: str = "") -> bytes:
+    begun = tracking_service_pb2.TrackRequest.Start(parent=project or stack.credentials["project"])
+    return tracking_service_pb2.TrackRequest(start=begun).SerializeToString()
+
+
+async def test_a_websocket_tracks(stack: RunningStack) -> None:
+    from tests.e2e.websocket import connect
+
+    async with connect(stack.url, "/v1/live:track", stack.credentials["api_key"]) as socket:
+        await socket.send(start(stack))
+        ids = []
+        for index in range(3):
+            await socket.send(frame(index))
+            answer = tracking_service_pb2.TrackResponse.FromString(await socket.receive())
+            ids.append(list(answer.track_ids))
+        await socket.send(b"")
+        assert await socket.closed() == 1000
+    assert ids == [[1], [1], [1]]
+
+
+@pytest.mark.parametrize(
+    ("messages", "code"),
+    [([frame(0)], 4003), ([b"\xff\xff"], 4013)],
+    ids=["without a start", "no protobuf"],
+)
+async def test_a_websocket_ends_with_the_errors_code(stack: RunningStack, messages: list[bytes], code: int) -> None:
+    from tests.e2e.websocket import connect
+
+    async with connect(stack.url, "/v1/live:track", stack.credentials["api_key"]) as socket:
+        for message in messages:
+            await socket.send(message)
+        assert await socket.closed() == code
+
+
+async def test_a_websocket_without_a_credential_is_refused_in_its_first_message(stack: RunningStack) -> None:
+    from tests.e2e.websocket import connect
+
+    async with connect(stack.url, "/v1/live:track", "") as socket:
+        await socket.send(start(stack))
+        assert await socket.closed() == 4000 + grpc.StatusCode.UNAUTHENTICATED.value[0]
+    async with connect(stack.url, "/v1/live:track", stack.credentials["api_key"]) as socket:
+        await socket.send(start(stack, "projects/aaaaaaaaaaaaaaaaaaaaaaaaaa"))
+        assert await socket.closed() == 4000 + grpc.StatusCode.NOT_FOUND.value[0]
+
+
+async def test_native_grpc_has_health_and_reflection_on_the_same_port(stack: RunningStack) -> None:
+    address = stack.url.removeprefix("http://")
+    async with grpc.aio.insecure_channel(address) as channel:
+        answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+    def list_services() -> list[str]:
+        with grpc.insecure_channel(address) as channel:
+            return list(ProtoReflectionDescriptorDatabase(channel).get_services())
+
+    services = await asyncio.to_thread(list_services)
+    assert {"praxiscope.biomechanics.v1.MotionService", "praxiscope.library.v1.AssetService"} <= set(services)
+
+
+def test_readiness_names_every_service(stack: RunningStack) -> None:
+    document = httpx.get(f"{stack.url}/readyz").json()
+    assert document["ready"]
+    assert len(document["services"]) == 7
+
+
+def test_json_is_compressed_for_those_who_take_it(stack: RunningStack) -> None:
+    for encoding, expected in (("gzip", "gzip"), ("identity", None)):
+        answer = httpx.get(f"{stack.url}/openapi.json", headers={"accept-encoding": encoding})
+        assert answer.headers.get("content-encoding") == expected
+        assert answer.json()["swagger"] == "2.0"
+
+
+def test_streams_come_as_lines_or_events(stack: RunningStack, tmp_path: Path) -> None:
+    headers = {"authorization": f"Bearer {stack.credentials['api_key']}"}
+    (tmp_path / "detections.txt").write_text("".join(f"{index},-1,10,10,40,80,0.9\n" for index in range(1, 20)))
+    with Client(stack.profile) as client:
+        detections = client.upload(tmp_path / "detections.txt", kind="KIND_DETECTIONS")
+        name = client.track_detections(detections.latest_version)
+    lines = httpx.get(f"{stack.url}/v1/{name}:watch", headers={**headers, "accept": "application/x-ndjson"}, timeout=60)
+    assert lines.headers["content-type"].startswith("application/x-ndjson")
+    assert all(json.loads(line)["result"]["name"] == name for line in lines.text.splitlines() if line)
+    events = httpx.get(f"{stack.url}/v1/{name}:watch", headers={**headers, "accept": "text/event-stream"}, timeout=60)
+    assert events.headers["content-type"].startswith("text/event-stream")
+    assert events.text.startswith("data: {")
+    assert events.text.endswith("\n\n")
+
+
+def test_metrics_have_the_seeds_names(stack: RunningStack) -> None:
+    httpx.get(f"{stack.url}/v1/auth/keys")
+    ports = {"gateway": 7401, "auth": 7411, "vision": 7431, "worker": 7452}
+    texts = {name: httpx.get(f"http://127.0.0.1:{port + 2000}/metrics").text for name, port in ports.items()}
+    assert "api_requests_total" in texts["gateway"]
+    assert "api_requests_total" in texts["auth"]
+    assert "inference_latency_seconds" in texts["vision"]
+    assert 'queue_length{priority="0",queue="biomechanics"}' in texts["worker"]
+    assert stack.credentials["project"].removeprefix("projects/") not in "".join(texts.values())
