@@ -235,7 +235,6 @@ async def test_two_people_are_found_in_a_frame_of_the_sample_sent_or_stored(
 
 
 @pytest.mark.triton
-@pytest.mark.xfail(reason="ObservationConfig.omit_landmarks is in the contract and nothing reads it", strict=True)
 async def test_landmarks_that_were_not_asked_for_are_not_there(
     seeing: Served, tenant: Tenant, people: list[np.ndarray]
 ) -> None:
@@ -245,13 +244,22 @@ async def test_landmarks_that_were_not_asked_for_are_not_there(
 
 
 @pytest.mark.triton
-@pytest.mark.xfail(
-    reason="ObservationConfig.search_interval_frames is in the contract and nothing reads it", strict=True
-)
 async def test_people_are_searched_for_as_often_as_was_asked_for(seeing: Served, tenant: Tenant, clip: bytes) -> None:
     version = await tenant.upload(clip, "clip.mp4", VIDEO)
     answer = await observe(seeing.client, tenant, version, config=Config(search_interval_frames=4))
-    assert sum(frame.was_searched for frame in frames_of(answer)) <= 8  # type: ignore[attr-defined]
+    frames = frames_of(answer)
+    assert [frame.frame_index for frame in frames if frame.was_searched] == list(range(0, len(frames), 4))  # type: ignore[attr-defined]
+    followed = [frame for frame in frames if not frame.was_searched]  # type: ignore[attr-defined]
+    assert sum(len(frame.persons) > 0 for frame in followed) > len(followed) / 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.triton
+async def test_nobody_can_be_followed_without_landmarks(seeing: Served, tenant: Tenant, clip: bytes) -> None:
+    version = await tenant.upload(clip, "clip.mp4", VIDEO)
+    refused = await observe(
+        seeing.client, tenant, version, config=Config(search_interval_frames=4, omit_landmarks=True)
+    )
+    refused.fails("INVALID_OBSERVATION_CONFIG")
 
 
 @pytest.mark.triton

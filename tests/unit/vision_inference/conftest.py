@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+
 from vision_inference_service.core.geometry import CropWindow
 
 

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from vision_inference_service.core.coco import COCO_LABELS
 from vision_inference_service.core.decoding import (
     decode_crop_persons,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from praxiscope_media import MediaTooLargeError
 from vision_inference_service.adapters.frame_pixels import cut_crops, decode_picture, resize_image
 from vision_inference_service.core.geometry import CropWindow

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vision_inference_service.core.geometry import (
     CropWindow,
     SearchGrid,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vision_inference_service.core.memory import Region, RegionMemory, new_region
 
 numbers = st.floats(-1e4, 1e4, width=32)

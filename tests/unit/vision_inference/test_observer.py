@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from vision_inference_service.core.memory import RegionMemory
 from vision_inference_service.core.observer import FrameSearch, PersonObserver
 from vision_inference_service.core.parameters import ObserverParameters

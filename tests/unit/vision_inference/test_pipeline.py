@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+
 from vision_inference_service.core.pipeline import batched, look_ahead
 
 

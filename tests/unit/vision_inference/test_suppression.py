@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from vision_inference_service.core.suppression import suppress_duplicates, suppress_overlapping_objects
 from vision_inference_service.core.types import ObjectObservation, PersonCandidate
 

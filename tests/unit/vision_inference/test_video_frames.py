@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+
 from praxiscope_media import MediaLimits, MediaTooLongError, MediaUnreadableError
 from vision_inference_service.adapters.video_frames import VideoReading, open_video
 

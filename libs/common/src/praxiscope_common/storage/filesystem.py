@@ -7,6 +7,7 @@ The gateway's blob handler writes into the same folder by the same rule (service
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import os
@@ -156,13 +157,12 @@ class FilesystemStore:
 
     def _move(self, source: str, target: str) -> None:
         source_path, target_path = self._path(source), self._path(target)
-        if not source_path.exists():
-            if target_path.exists():
-                return
+        if not source_path.exists() and not target_path.exists():
             raise ObjectNotFoundError(metadata={"key": source})
         for base in (self._checksums, self._objects):  # the object last: where it is, its checksum is
             (base / target).parent.mkdir(parents=True, exist_ok=True)
-            if (base / source).exists():
+            # It may have been moved before, or be moved by a call beside this one.
+            with contextlib.suppress(FileNotFoundError):
                 (base / source).replace(base / target)
 
 

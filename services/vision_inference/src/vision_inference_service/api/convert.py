@@ -43,6 +43,16 @@ def parameters_from(config: vision_service_pb2.ObservationConfig) -> ObserverPar
                 metadata={"search_long_side_px": str(config.search_long_side_px)},
             )
         parameters = replace(parameters, search_long_side_px=config.search_long_side_px)
+    if config.omit_landmarks and config.search_interval_frames > 1:
+        raise InvalidObservationConfigError(
+            "Between searches people are followed by their landmarks; ask for landmarks, or for a search in every frame.",
+            metadata={"search_interval_frames": str(config.search_interval_frames)},
+        )
+    parameters = replace(
+        parameters,
+        are_landmarks_wanted=not config.omit_landmarks,
+        search_interval_frames=config.search_interval_frames or 1,
+    )
     if config.minimum_score:
         parameters = replace(parameters, new_score=config.minimum_score)
     return parameters
@@ -74,7 +84,7 @@ def frame_message(observation: FrameObservation) -> observation_pb2.FrameObserva
         frame_index=observation.frame_index,
         persons=[person_message(person) for person in observation.persons],
         may_be_incomplete=observation.may_be_incomplete,
-        was_searched=True,
+        was_searched=observation.was_searched,
     )
     message.time_offset.FromNanoseconds(round(observation.offset_s * 1e9))
     return message

@@ -56,10 +56,12 @@ class FrameSearch:
     Attributes:
         candidates: One per body, best first.
         may_be_incomplete: The detector was full.
+        was_made: Whether there was a search in this frame at all.
     """
 
     candidates: tuple[PersonCandidate, ...]
     may_be_incomplete: bool
+    was_made: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,8 +109,10 @@ class PersonObserver:
             yield observation, memory
 
     async def search(self, frame: FramePixels) -> FrameSearch:
-        """Looks at the whole frame."""
+        """Looks at the whole frame, if this is one of the frames that are searched."""
         parameters = self._parameters
+        if frame.frame_index % parameters.search_interval_frames:
+            return FrameSearch(candidates=(), may_be_incomplete=False, was_made=False)
         grid = SearchGrid.fit(
             frame.width_px, frame.height_px, long_side_px=parameters.search_long_side_px, stride_px=MOVENET_STRIDE_PX
         )
@@ -126,7 +130,7 @@ class PersonObserver:
     ) -> tuple[FrameObservation, RegionMemory]:
         """Adds to the search what the memory knows, and the landmarks."""
         expected = [self._expect(region, frame) for region in memory.regions]
-        finds = await self._find_all(frame, search, memory, expected)
+        finds = await self._find_all(frame, search, memory, expected) if search.was_made else []
         found_regions = {id(find.region) for find in finds if find.region is not None}
         missed = [
             (region, box)
@@ -136,6 +140,9 @@ class PersonObserver:
         persons, carried = await self._estimate_poses(frame, finds, missed)
         regions = [self._continue(find, frame.offset_s) for find in finds]
         for (region, box), pose in zip(missed, carried, strict=True):
+            if pose is None and not search.was_made:
+                regions.append(region)  # nobody looked, so nobody was missed
+                continue
             regions.extend(self._remember_missed(region, box, pose, frame))
             if pose is not None:
                 persons.append(_carried_person(pose))
@@ -144,6 +151,7 @@ class PersonObserver:
             offset_s=frame.offset_s,
             persons=tuple(sorted(persons, key=lambda person: -person.score)),
             may_be_incomplete=search.may_be_incomplete,
+            was_searched=search.was_made,
         )
         return observation, RegionMemory(regions=tuple(regions))
 
@@ -276,6 +284,8 @@ class PersonObserver:
     ) -> tuple[list[PersonObservation], list[PoseEstimate | None]]:
         """Landmarks of everybody found and, as the last resort, of missed regions whose proof is fresh; one call."""
         parameters = self._parameters
+        if not parameters.are_landmarks_wanted:
+            return [_found_person(find, None) for find in finds], [None] * len(missed)
         windows = [pose_window(find.candidate.box_px, find.candidate.keypoints_px, parameters) for find in finds]
         windows = windows[: parameters.max_persons]
         carriable = [

@@ -90,6 +90,9 @@ class ObserverParameters:
         crop_scale: Side of the landmark net's square, as a multiple of the longer side of the person's box and
             keypoints; the net was trained at 1.25 (model card of BlazePose GHUM).
         upright_limit_rad: The landmark net's crop is turned along the trunk when the trunk leans by more than this.
+        search_interval_frames: The whole frame is searched in every frame whose index this divides; in the frames
+            between, the landmark net alone follows the people who are known, and nobody new is found.
+        are_landmarks_wanted: Without them nobody can be followed, so every frame must be searched.
         max_persons: The landmark net's batch; further persons of a frame get no landmarks.
         zoom: The closer look.
         carry: The last resort.
@@ -110,6 +113,8 @@ class ObserverParameters:
     velocity_memory_s: float = 0.3
     crop_scale: float = 1.25
     upright_limit_rad: float = math.pi / 4
+    search_interval_frames: int = 1
+    are_landmarks_wanted: bool = True
     max_persons: int = 8
     zoom: ZoomParameters = field(default_factory=ZoomParameters)
     carry: CarryParameters = field(default_factory=CarryParameters)

@@ -84,12 +84,14 @@ class FrameObservation:
         offset_s: Media time of the frame in seconds from the first frame's.
         persons: The people, best score first.
         may_be_incomplete: The detector returned as many people as it can at most, so there may be more.
+        was_searched: Whether the whole frame was searched; if not, only people who were known are here.
     """
 
     frame_index: int
     offset_s: float
     persons: tuple[PersonObservation, ...]
     may_be_incomplete: bool
+    was_searched: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
