@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -36,22 +37,33 @@ LARGE = 17 << 20  # two whole parts of S3's multipart upload and a rest
 @pytest.fixture(scope="module")
 def s3() -> Iterator[S3Store]:
     """A store in a running SeaweedFS."""
-    with open_folder("seaweed") as folder:
-        offset = free_offset([PORTS["s3"], *range(17_010, 17_013), *range(27_010, 27_013)])
-        settings, secrets = settings_for(folder, "s3", offset=offset), StackSecrets(folder / "secrets")
-        # It takes a quarter of a minute to stop, and what it holds is of no interest afterwards.
-        part = dataclasses.replace(seaweed_part(settings, secrets), stop_signal=signal.SIGKILL)
-        with running(part, folder / "seaweed.log", ["-master.telemetry=false"]):
-            config = StoreConfig(
-                kind="s3",
-                endpoint_url=f"http://127.0.0.1:{settings.port('s3')}",
-                access_key_id=ACCESS_KEY_ID,
-                secret_access_key=Secret(secrets.password("s3").read_text()),
-            )
-            store = open_store(config)
-            assert isinstance(store, S3Store)
-            asyncio.run(_until_ready(store))
-            yield store
+    with open_folder("seaweed") as folder, contextlib.ExitStack() as stack:
+        store = _start(stack, folder, attempts=3)
+        asyncio.run(_until_ready(store))
+        yield store
+
+
+def _start(stack: contextlib.ExitStack, folder: Path, attempts: int) -> S3Store:
+    """Starts SeaweedFS; its seven ports were free a moment ago, and where one is not any more others are tried."""
+    offset = free_offset([PORTS["s3"], *range(17_010, 17_013), *range(27_010, 27_013)])
+    settings, secrets = settings_for(folder, "s3", offset=offset), StackSecrets(folder / "secrets")
+    # It takes a quarter of a minute to stop, and what it holds is of no interest afterwards.
+    part = dataclasses.replace(seaweed_part(settings, secrets), stop_signal=signal.SIGKILL)
+    try:
+        stack.enter_context(running(part, folder / f"seaweed-{attempts}.log", ["-master.telemetry=false"]))
+    except RuntimeError:
+        if attempts == 1:
+            raise
+        return _start(stack, folder, attempts - 1)
+    config = StoreConfig(
+        kind="s3",
+        endpoint_url=f"http://127.0.0.1:{settings.port('s3')}",
+        access_key_id=ACCESS_KEY_ID,
+        secret_access_key=Secret(secrets.password("s3").read_text()),
+    )
+    store = open_store(config)
+    assert isinstance(store, S3Store)
+    return store
 
 
 async def _until_ready(store: S3Store) -> None:
