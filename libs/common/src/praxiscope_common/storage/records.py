@@ -13,6 +13,8 @@ from praxiscope_common.errors import DataLossError
 _Message = TypeVar("_Message", bound=Message)
 _MAX_RECORD_BYTES = 64 << 20
 _LEVEL = 3
+_READ_BYTES = 1 << 16
+_MAX_VARINT_BITS = 35
 
 
 class BrokenRecordsError(DataLossError):
@@ -23,7 +25,7 @@ class BrokenRecordsError(DataLossError):
 
 def encode_records(messages: Iterable[Message]) -> bytes:
     """Returns the messages as a file's bytes."""
-    compressor = zstandard.ZstdCompressor(level=_LEVEL).compressobj()
+    compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compressobj()
     pieces: list[bytes] = []
     for message in messages:
         body = message.SerializeToString()
@@ -39,16 +41,57 @@ def decode_records(file: BinaryIO, first: type[Message] | None, rest: type[_Mess
         BrokenRecordsError: If the file is cut off or damaged.
     """
     expected: type[Message] = first or rest
-    with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as reader:
-        try:
-            while (length := _read_varint(reader)) is not None:
-                body = reader.read(length)
-                if len(body) != length:
+    reader = _Reader(file)
+    try:
+        while (length := _read_varint(reader)) is not None:
+            yield expected.FromString(reader.read(length))
+            expected = rest
+    except (zstandard.ZstdError, DecodeError) as error:
+        raise BrokenRecordsError() from error
+
+
+class _Reader:
+    """Decompresses frame after frame. zstandard's own reader takes a frame that is cut off for the end of the file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._compressed = b""
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._waiting = bytearray()
+
+    def is_at_end(self) -> bool:
+        """Returns whether nothing is left.
+
+        Raises:
+            BrokenRecordsError: If the file ends inside a frame.
+        """
+        while not self._waiting:
+            self._compressed = self._compressed or self._file.read(_READ_BYTES)
+            if not self._compressed:
+                if self._frame is not None:
                     raise BrokenRecordsError()
-                yield expected.FromString(body)
-                expected = rest
-        except (zstandard.ZstdError, DecodeError) as error:
-            raise BrokenRecordsError() from error
+                return True
+            self._frame = self._frame or zstandard.ZstdDecompressor().decompressobj()
+            self._waiting += self._frame.decompress(self._compressed)
+            self._compressed = self._frame.unused_data if self._frame.eof else b""
+            if self._frame.eof:
+                self._frame = None
+        return False
+
+    def read(self, count: int) -> bytes:
+        """Returns just that many bytes.
+
+        Raises:
+            BrokenRecordsError: If there are fewer.
+        """
+        pieces = bytearray()
+        while len(pieces) < count:
+            if self.is_at_end():
+                raise BrokenRecordsError()
+            missing = count - len(pieces)
+            pieces += self._waiting[:missing]
+            del self._waiting[:missing]
+        return bytes(pieces)
 
 
 def _varint(value: int) -> bytes:
@@ -60,17 +103,17 @@ def _varint(value: int) -> bytes:
     return bytes(encoded)
 
 
-def _read_varint(reader: zstandard.ZstdDecompressionReader) -> int | None:
+def _read_varint(reader: _Reader) -> int | None:
+    if reader.is_at_end():
+        return None
     value, shift = 0, 0
     while True:
-        byte = reader.read(1)
-        if not byte:
-            if shift:
-                raise BrokenRecordsError()
-            return None
-        value |= (byte[0] & 0x7F) << shift
-        if byte[0] < 0x80:
+        byte = reader.read(1)[0]
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
             if value > _MAX_RECORD_BYTES:
                 raise BrokenRecordsError()
             return value
         shift += 7
+        if shift > _MAX_VARINT_BITS:
+            raise BrokenRecordsError()
