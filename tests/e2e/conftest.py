@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from praxiscope.client import Profile
+from tests.e2e.traces import TraceReceiver
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SAMPLE = CHECKOUT / ".praxiscope" / "samples" / "demo.mp4"
@@ -46,7 +47,13 @@ class RunningStack:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[RunningStack]:
+def traces() -> Iterator[TraceReceiver]:
+    with TraceReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def stack(traces: TraceReceiver) -> Iterator[RunningStack]:
     folder = Path(tempfile.mkdtemp(prefix="praxiscope-e2e-"))
     folder.chmod(0o755)  # PostgreSQL runs as another user where we are root
     environment = {
@@ -54,6 +61,8 @@ def stack() -> Iterator[RunningStack]:
         "PRAXISCOPE_STACK_STATE": str(folder),
         "PRAXISCOPE_STACK_PORT_OFFSET": str(_PORT_OFFSET),
         "PRAXISCOPE_STACK_PROFILE": str(folder / "home" / "profiles.toml"),
+        "PRAXISCOPE_STACK_OTLP_GRPC": traces.grpc_address,
+        "PRAXISCOPE_STACK_OTLP_HTTP": traces.http_url,
     }
     started = subprocess.Popen(
         [sys.executable, "-m", "tools.devstack", "run"],

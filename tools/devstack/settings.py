@@ -55,6 +55,8 @@ class Settings:
         port_offset: Added to every port, so that two stacks can stand side by side.
         store_kind: `filesystem` or `s3`.
         worker_count: Workers of each service that has any.
+        otlp_grpc: `host:port` of a receiver of traces (OTLP over gRPC); empty sends none.
+        otlp_http: Address of the same for the model server (OTLP over HTTP), as in `http://127.0.0.1:4318/v1/traces`.
         extra: Variables for every service, as in `PRAXISCOPE_LIBRARY_MAX_UPLOAD_BYTES`.
     """
 
@@ -66,6 +68,8 @@ class Settings:
     port_offset: int = 0
     store_kind: str = "filesystem"
     worker_count: int = 1
+    otlp_grpc: str = ""
+    otlp_http: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -83,7 +87,7 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Reads `PRAXISCOPE_STACK_STATE`, `…_PORT_OFFSET`, `…_STORE` and `…_WORKERS`; all have a default.
+    """Reads `PRAXISCOPE_STACK_STATE`, `…_PORT_OFFSET`, `…_STORE`, `…_WORKERS`, `…_PROFILE`, `…_OTLP_GRPC` and `…_OTLP_HTTP`.
 
     Raises:
         StackError: If one of them is not valid.
@@ -122,6 +126,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         port_offset=port_offset,
         store_kind=store_kind,
         worker_count=worker_count,
+        otlp_grpc=environ.get("PRAXISCOPE_STACK_OTLP_GRPC", ""),
+        otlp_http=environ.get("PRAXISCOPE_STACK_OTLP_HTTP", ""),
         extra=extra,
     )
 

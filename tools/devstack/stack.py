@@ -98,6 +98,7 @@ class Stack:
             http_port=settings.port("triton-http"),
             grpc_port=settings.port("triton-grpc"),
             metrics_port=settings.port("triton-metrics"),
+            otlp_traces_url=settings.otlp_http or None,
         )
         url = f"http://{settings.address('triton-http')}/v2/health/ready"
         return Part(
@@ -114,6 +115,7 @@ class Stack:
         environment |= {
             f"{prefix}ADDRESS": settings.address("gateway"),
             f"{prefix}METRICS_ADDRESS": settings.address("gateway-metrics"),
+            f"{prefix}OTLP_ENDPOINT": settings.otlp_grpc,
             f"{prefix}TICKET_PUBLIC_KEY_FILE": str(self.secrets.ed25519_key("tickets")[1]),
             f"{prefix}STORE_ROOT": str(self._store_root) if settings.store_kind == "filesystem" else "",
             **{f"{prefix}{name.upper()}_ADDRESS": settings.address(name.replace("_", "-")) for name in SERVICES},
@@ -154,6 +156,7 @@ class Stack:
             f"{prefix}METRICS_PORT": str(settings.port(f"{label}-metrics")),
             f"{prefix}AUTH_ADDRESS": settings.address("auth"),
             f"{prefix}PRIVATE_KEY_FILE": str(self.secrets.rsa_key(name)),
+            f"{prefix}OTLP_ENDPOINT": settings.otlp_grpc,
         }
         if name in _WITH_DATABASE:
             environment |= self._database_environment(name)
