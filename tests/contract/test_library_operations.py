@@ -176,7 +176,13 @@ async def test_a_watcher_sees_every_stage_to_the_end(tenant: Tenant) -> None:
     operation = await idle_operation(tenant, queue=queue, text="ab")
     watching = asyncio.create_task(ask(tenant, "WatchOperation", operation))
     await asyncio.sleep(0.2)
-    async with working(make_worker(library(tenant), queue, repeat)):
+
+    async def take_a_moment(context: JobContext, request: StringValue) -> StringValue:
+        await context.report("work", 0.5, "Half-way")
+        await asyncio.sleep(1)  # changes faster than they are sent may be told as one
+        return request
+
+    async with working(make_worker(library(tenant), queue, take_a_moment)):
         messages = (await watching).messages
     states = [metadata_of(message).state for message in messages]
     assert states[0] == Metadata.STATE_QUEUED
