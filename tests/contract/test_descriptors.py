@@ -62,8 +62,6 @@ _OF_NO_PROJECT = {"auth.users.manage", "auth.projects.create", "vision.models.re
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_declared_reason_is_one_that_the_code_can_raise(method: MethodDescriptor) -> None:
-    if contracts.AREAS.index(method.full_name.split(".")[1]) == contracts.AREAS.index("rendering"):
-        pytest.importorskip("rendering_service", reason="rendering is not there yet")
     known = {cls.reason for cls in contracts.errors()}
     assert set(contracts.access(method).error_reasons) <= known
 
@@ -92,10 +90,7 @@ def test_every_permission_of_the_catalogue_is_asked_for_somewhere_and_given_to_s
 def test_every_method_has_an_example_request() -> None:
     foreign = {contracts.label(method) for method in contracts.FOREIGN_SERVICE.methods}
     own = {contracts.label(method) for method in contracts.methods()}
-    assert set(EXAMPLES) == (own | foreign) - _WITHOUT_A_SERVICE
-
-
-_WITHOUT_A_SERVICE = {"RenderingService.RenderOverlay", "RenderingService.RenderStill"}
+    assert set(EXAMPLES) == own | foreign
 
 
 @pytest.mark.parametrize("cls", ERRORS)

@@ -18,6 +18,7 @@ from praxiscope.library.v1 import (
     operation_service_pb2,
     upload_service_pb2,
 )
+from praxiscope.rendering.v1 import rendering_service_pb2
 from praxiscope.tracking.v1 import tracking_service_pb2
 from praxiscope.type.v1 import media_pb2
 from praxiscope.vision.v1 import vision_service_pb2
@@ -207,6 +208,13 @@ EXAMPLES: dict[str, Example] = {
     ),
     "TrackingService.TrackDetections": Example(
         VERSION, lambda name: tracking_service_pb2.TrackDetectionsRequest(detections=_media(name))
+    ),
+    # rendering
+    "RenderingService.RenderOverlay": Example(
+        VERSION, lambda name: rendering_service_pb2.RenderOverlayRequest(motion=name)
+    ),
+    "RenderingService.RenderStill": Example(
+        VERSION, lambda name: rendering_service_pb2.RenderStillRequest(motion=name, frame_index=0)
     ),
     # biomechanics
     "MotionService.AnalyzeMotion": Example(

@@ -35,6 +35,8 @@ from praxiscope_common.service import ServiceConfig, ServiceRuntime
 from praxiscope_common.storage.port import ObjectStore
 from praxiscope_common.telemetry.metrics import Metrics
 from praxiscope_common.tokens import TokenVerifier
+from rendering_service.app import Rendering
+from rendering_service.config import read_config as read_rendering_config
 from tests.support.calls import Client
 from tests.support.postgres import ROLES as DATABASE_ROLES
 from tests.support.postgres import PostgresServer
@@ -180,9 +182,9 @@ class House:
     _password_hash: str = ""
 
     async def start(self) -> None:
-        """Starts auth, library, tracking, vision without a model server, and biomechanics."""
+        """Starts auth, library, vision without a model server, tracking, rendering, and biomechanics."""
         self._password_hash = await Argon2Passwords().hash(PASSWORD)
-        for name in ("auth", "library", "vision_inference", "tracking", "biomechanics"):
+        for name in ("auth", "library", "vision_inference", "tracking", "rendering", "biomechanics"):
             self._served[name] = await self._stack.enter_async_context(self.serve(name))
         channels = {name: item.channel for item in self._served.values() for name in item.server.service_names}
         self.client = Client(channels)
@@ -312,6 +314,9 @@ class House:
             case "biomechanics":
                 biomechanics_config = read_biomechanics_config(environ)
                 return Biomechanics(biomechanics_config, _runtime(biomechanics_config.service))
+            case "rendering":
+                rendering_config = read_rendering_config(environ)
+                return Rendering(rendering_config, _runtime(rendering_config.service))
         raise LookupError(name)
 
     @contextlib.asynccontextmanager
