@@ -14,7 +14,7 @@ from tools.devstack.settings import CHECKOUT
 from tools.devstack.triton import RunningTriton, run_triton
 
 _STATE = CHECKOUT / ".praxiscope"
-_REPOSITORY = _STATE / "models"
+REPOSITORY = _STATE / "models"
 _SAMPLE_VIDEO = _STATE / "samples" / "demo.mp4"
 
 
@@ -22,9 +22,9 @@ _SAMPLE_VIDEO = _STATE / "samples" / "demo.mp4"
 def run_models(log: Path) -> Iterator[RunningTriton]:
     """Runs the model server until the end of the block."""
     environment = CHECKOUT / ".venv-models"
-    if not (_REPOSITORY / "movenet_multipose").is_dir() or not environment.is_dir():
-        _missing(f"there are no models in {_REPOSITORY.relative_to(CHECKOUT)}; `make setup` puts them there")
-    with run_triton(environment, _STATE / "triton", _REPOSITORY, log=log) as running:
+    if not (REPOSITORY / "movenet_multipose").is_dir() or not environment.is_dir():
+        _missing(f"there are no models in {REPOSITORY.relative_to(CHECKOUT)}; `make setup` puts them there")
+    with run_triton(environment, _STATE / "triton", REPOSITORY, log=log) as running:
         yield running
 
 

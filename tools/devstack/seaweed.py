@@ -42,6 +42,7 @@ def seaweed_part(settings: Settings, secrets: StackSecrets) -> Part:
         *(f"-{name}.port={base + offset}" for name, offset in _ADMIN_OFFSETS.items()),
         *("-s3", f"-s3.port={port}", f"-s3.config={identities}", "-s3.port.iceberg=0", "-s3.port.lance=0"),
         *("-master.volumeSizeLimitMB=256", "-volume.max=40", "-volume.preStopSeconds=1"),
+        "-master.telemetry=false",  # it would report what it holds to its makers
     ]
 
     async def is_ready() -> bool:

@@ -50,7 +50,7 @@ def _start(stack: contextlib.ExitStack, folder: Path, attempts: int) -> S3Store:
     # It takes a quarter of a minute to stop, and what it holds is of no interest afterwards.
     part = dataclasses.replace(seaweed_part(settings, secrets), stop_signal=signal.SIGKILL)
     try:
-        stack.enter_context(running(part, folder / f"seaweed-{attempts}.log", ["-master.telemetry=false"]))
+        stack.enter_context(running(part, folder / f"seaweed-{attempts}.log"))
     except RuntimeError:
         if attempts == 1:
             raise

@@ -6,8 +6,6 @@ Needs the model environment (.venv-models) and the sample video; see the fixture
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +13,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+
 from praxiscope_media import MediaLimits, VideoSource
+from tests.support.models import REPOSITORY, find_sample_video, run_models
+from tools.devstack.triton import RunningTriton
 from vision_inference_service.adapters.frame_pixels import ImagePixels, cut_crops
 from vision_inference_service.adapters.triton_models import (
     ModelAnswerError,
@@ -31,40 +32,23 @@ from vision_inference_service.core.objects import find_objects
 from vision_inference_service.core.observer import PersonObserver
 from vision_inference_service.core.parameters import ObjectParameters, ObserverParameters
 
-from tools.devstack.triton import RunningTriton, run_triton
-
-ROOT = Path(__file__).parents[3]
-STATE = ROOT / ".praxiscope"
-ENVIRONMENT = ROOT / ".venv-models"
+pytestmark = pytest.mark.triton
 
 _SAME = 1e-4
 """The same weights and the same library, in an environment with another numpy."""
 
 
 @pytest.fixture(scope="module")
-def repository() -> Path:
-    """The provisioned model repository; up to date in a tenth of a second, or fetched and converted."""
-    folder = STATE / "triton" / "repository"
-    command = [ENVIRONMENT / "bin" / "python", "-m", "models.provision", "--output", folder, "--cache", STATE / "cache"]
-    subprocess.run(command, check=True, cwd=ROOT)  # noqa: S603 - our own command
-    return folder
-
-
-@pytest.fixture(scope="module")
-def triton(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
+def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
     """A running server."""
-    log = tmp_path_factory.mktemp("triton") / "triton.log"
-    with run_triton(ENVIRONMENT, STATE / "triton" / "runtime", repository, log=log) as running:
+    with run_models(tmp_path_factory.mktemp("triton") / "triton.log") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def sample_video() -> Path:
     """The sample video of the package sports2d."""
-    path = Path(os.environ.get("PRAXISCOPE_SAMPLE_VIDEO", STATE / "samples" / "demo.mp4"))
-    if not path.is_file():
-        pytest.skip(f"the sample video is not at {path}; `make setup` puts it there")
-    return path
+    return find_sample_video()
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +63,11 @@ def settings(triton: RunningTriton, **changes: float | str) -> TritonSettings:
     return TritonSettings(address=triton.grpc_address, **changes)  # type: ignore[arg-type]
 
 
-def session(repository: Path, model: str) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(repository / model / "1" / "model.onnx", providers=["CPUExecutionProvider"])
+def session(model: str) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(REPOSITORY / model / "1" / "model.onnx", providers=["CPUExecutionProvider"])
 
 
-def test_the_server_gives_what_onnxruntime_gives(
-    triton: RunningTriton, repository: Path, pictures: dict[int, np.ndarray]
-) -> None:
+def test_the_server_gives_what_onnxruntime_gives(triton: RunningTriton, pictures: dict[int, np.ndarray]) -> None:
     picture = pictures[80]
     window = CropWindow(center_x_px=1220, center_y_px=728, side_px=520, size_px=256)
     crops = cut_crops(picture, [window, window])
@@ -99,10 +81,10 @@ def test_the_server_gives_what_onnxruntime_gives(
             return persons, await models.estimate_landmarks(crops), await models.detect_objects(objects)
 
     persons, (landmarks, world, presence), detections = asyncio.run(ask())
-    person_net = session(repository, "movenet_multipose")
+    person_net = session("movenet_multipose")
     expected = person_net.run(["persons"], {"input": search[64:320][None].astype(np.int32)})[0]
     np.testing.assert_allclose(persons, expected[0], atol=_SAME)
-    pose_net = session(repository, "blazepose_full")
+    pose_net = session("blazepose_full")
     outputs = ["landmarks", "world_landmarks", "presence"]
     expected_pose = pose_net.run(outputs, {"input_1": crops.astype(np.float32) / np.float32(255)})
     np.testing.assert_allclose(landmarks, expected_pose[0].reshape(2, 39, 5), rtol=_SAME, atol=1e-3)
@@ -110,7 +92,7 @@ def test_the_server_gives_what_onnxruntime_gives(
     np.testing.assert_allclose(presence, expected_pose[2][:, 0], atol=_SAME)
     np.testing.assert_array_equal(landmarks[0], landmarks[1])
     assert presence[0] > 0.99
-    object_net = session(repository, "centernet")
+    object_net = session("centernet")
     name = object_net.get_inputs()[0].name
     expected_objects = object_net.run(["detections"], {name: objects[None].astype(np.float32)})[0]
     np.testing.assert_allclose(detections, expected_objects[0], rtol=_SAME, atol=1e-2)

@@ -6,8 +6,9 @@ import struct
 
 import cv2
 import numpy as np
-import praxiscope_media
 import pytest
+
+import praxiscope_media
 from praxiscope_media import MediaTooLargeError, MediaUnreadableError, decode_image
 
 LEFT_RED = np.zeros((30, 40, 3), np.uint8)

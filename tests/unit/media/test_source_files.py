@@ -3,10 +3,13 @@
 import io
 
 import pytest
+
 from praxiscope_media import MediaUnreadableError, VideoSource
 
 
-@pytest.mark.parametrize("content", [b"", b"\x00", b"hello\n", b"\xff" * 64], ids=["empty", "one byte", "text", "noise"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x00", b"hello\n", b"\xff" * 64], ids=["empty", "one byte", "text", "noise"]
+)
 def test_a_file_object_with_next_to_nothing_is_unreadable(content: bytes) -> None:
     with pytest.raises(MediaUnreadableError):
         VideoSource.open(io.BytesIO(content))

@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+
 from praxiscope_media import VideoCodec, VideoEncoding, VideoSource, VideoWriter
 
 MakeVideo = Callable[..., Path]

@@ -26,6 +26,7 @@ from praxiscope_common.errors import (
 )
 from praxiscope_common.identity import call_context, current_call
 from praxiscope_common.server.pipeline import ServerCall, Stage
+from praxiscope_common.service_calls import calls_on_behalf
 from praxiscope_common.status import code_of
 from praxiscope_common.telemetry.metrics import Metrics
 from praxiscope_common.telemetry.traces import extract_trace, tracer
@@ -46,6 +47,12 @@ class MissingPermissionError(PermissionDeniedError):
     """The caller's token does not hold the permission this method needs."""
 
     reason = "PERMISSION_DENIED"
+
+
+class ServiceNotAllowedError(PermissionDeniedError):
+    """The token was made for a service that has no business with this method."""
+
+    reason = "SERVICE_NOT_ALLOWED"
 
 
 class ResourceNotFoundError(NotFoundError):
@@ -123,7 +130,10 @@ def deadline_stage(default_timeout_s: float) -> Stage:
 
 
 def access_stage(verifier: TokenVerifier) -> Stage:
-    """Checks the caller's token, the permission that the contract declares, and that the resource is of the token's project."""
+    """Checks the caller's token, what a service may call, the permission that the contract declares, and the project.
+
+    A resource of another project than the token's is answered as one that does not exist.
+    """
 
     @asynccontextmanager
     async def stage(call: ServerCall) -> AsyncIterator[None]:
@@ -134,6 +144,11 @@ def access_stage(verifier: TokenVerifier) -> Stage:
             if scheme.lower() != "bearer" or not token:
                 raise UnauthenticatedError()
             caller = await verifier.verify(token.strip())
+            if caller.acting_service and call.method not in calls_on_behalf(caller.acting_service):
+                raise ServiceNotAllowedError(
+                    f"The service {caller.acting_service} does not call this.",
+                    metadata={"service": caller.acting_service},
+                )
             if needed.permission != access.AUTHENTICATED and needed.permission not in caller.permissions:
                 raise MissingPermissionError(
                     f"This needs the permission {needed.permission}.", metadata={"permission": needed.permission}
