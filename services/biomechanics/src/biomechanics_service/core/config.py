@@ -89,24 +89,21 @@ class FusionConfig:
     """How the points of two nets become one. Distances are shares of the body's size in the picture.
 
     Attributes:
-        half_window: Frames on each side that say where a point should be, [1, 30]. 3 (0.1 s at 30 Hz): short against a
-            step, longer than a flicker.
+        half_window: Frames on each side that say where a point should be, [1, 30]. 5 (a sixth of a second at 30 Hz):
+            short against a step, longer than a flicker.
         offset_half_window: Frames on each side over which the nets' usual offset is taken, [1, 300]. 20 (two thirds of
-            a second): joints are placed a
-            little differently by the nets, and the difference changes with the pose, not from frame to frame.
+            a second): joints are placed a little differently by the nets, and the difference changes with the pose,
+            not from frame to frame.
         max_offset: Largest offset that passes for a matter of definition, [0, 1]. 0.12: hips of a crouching body
             differ by so much.
         distance_scale: Distance from the movement of the neighbours at which a sample counts half in finding that
             movement, [0.001, 1].
         tie_distance: Nets closer to each other than this are merged by `blazepose_share` alone, [0.0001, 1].
         reject_distance: Distance from there beyond which a net's point counts as not seen, [0.001, 1]. 0.06 (23 px of
-            380) is twice the usual
-            disagreement of the nets.
+            380) is twice the usual disagreement of the nets.
         blazepose_share: Weight of BlazePose where both agree with the movement, [0, 1]. 0.7: inverse variances of the
-            flicker of knee angles
-            (MoveNet 2.5 to 5 degrees, BlazePose full 1.5 to 4). One weight for all points: a net's errors go together
-            along a limb, and mixing
-            weights within it would take that apart.
+            flicker of knee angles (MoveNet 2.5 to 5 degrees, BlazePose full 1.5 to 4). One weight for all points: a
+            net's errors go together along a limb, and mixing weights within it would take that apart.
     """
 
     half_window: int = field(default=5, metadata={"low": 1, "high": 30})
