@@ -2,7 +2,7 @@
 # Generates libs/contracts from protos/. Third-party protos come from installed packages into third_party/, which is not committed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-python=.venv/bin/python
+python=$PWD/.venv/bin/python
 export PATH="$PWD/.venv/bin:$PATH"
 
 site=$($python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
