@@ -216,6 +216,24 @@ async def test_who_is_taken_out_is_out(house: House, tenant: Tenant, stranger: T
     await eventually(is_revoked, "the token is revoked", 5)
 
 
+async def test_the_keys_of_who_is_taken_out_open_nothing_and_others_go_on(
+    house: House, tenant: Tenant, stranger: Tenant
+) -> None:
+    await add_member(tenant, user=stranger.subject, roles=["roles/owner"])
+    token = (await log_in(house, stranger, project=tenant.name)).message.access_token
+    theirs = (await create_key(tenant, token, display_name="theirs")).message.secret
+    ours = (await make_key(tenant)).secret
+
+    async def exchange(secret: str) -> Answer:
+        return await house.ask("TokenService.ExchangeApiKey", auth_pb2.ExchangeApiKeyRequest(api_key=secret))
+
+    assert (await exchange(theirs)).error is None
+    assert (await delete_member(tenant, stranger.user_id)).error is None
+    (await exchange(theirs)).fails("INVALID_API_KEY")
+    assert (await exchange(ours)).error is None
+    assert "apiKeys.delete" in [event.action for event in await events_of(tenant)]
+
+
 # API keys
 
 

@@ -146,7 +146,7 @@ class Projects:
         return member
 
     async def remove_member(self, project_id: str, user_id: str) -> None:
-        """Takes a person out and revokes their tokens for the project."""
+        """Takes a person out and revokes their tokens for the project, and the keys they made in it."""
         async with self.database.transaction() as connection:
             member = await self._member(connection, project_id, user_id)
             await self._keep_an_owner(connection, project_id, user_id)
@@ -154,6 +154,12 @@ class Projects:
                 "DELETE FROM auth.member WHERE project_id = %s AND user_id = %s", [project_id, user_id]
             )
             await revoke(connection, subject=names.USER.format(user_id), project_id=project_id)
+            cursor = await connection.execute(
+                "SELECT key_id FROM auth.api_key WHERE project_id = %s AND creator = %s AND revoke_time IS NULL",
+                [project_id, names.USER.format(user_id)],
+            )
+            for row in await cursor.fetchall():  # whoever is out knows these secrets
+                await self._revoke_key(connection, project_id, row["key_id"])
             await self._record_member(connection, "members.delete", member)
 
     async def create_key(
@@ -221,15 +227,17 @@ class Projects:
         async with self.database.transaction() as connection:
             key = await self._key(connection, project_id, key_id)
             if key.revoke_time is None:
-                await connection.execute(
-                    "UPDATE auth.api_key SET revoke_time = now() WHERE project_id = %s AND key_id = %s",
-                    [project_id, key_id],
-                )
-                name = names.API_KEY.format(project_id, key_id)
-                await revoke(connection, subject=name)
-                await audit.record(connection, action="apiKeys.delete", project_id=project_id, target=name)
+                await self._revoke_key(connection, project_id, key_id)
                 key = await self._key(connection, project_id, key_id)
         return key
+
+    async def _revoke_key(self, connection: Connection, project_id: str, key_id: str) -> None:
+        await connection.execute(
+            "UPDATE auth.api_key SET revoke_time = now() WHERE project_id = %s AND key_id = %s", [project_id, key_id]
+        )
+        name = names.API_KEY.format(project_id, key_id)
+        await revoke(connection, subject=name)
+        await audit.record(connection, action="apiKeys.delete", project_id=project_id, target=name)
 
     async def list_events(self, project_id: str, *, limit: int, before: tuple[str, ...] | None) -> Sequence[AuditEvent]:
         """Returns a project's audit events, newest first."""

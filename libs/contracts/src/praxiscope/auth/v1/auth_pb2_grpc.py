@@ -736,7 +736,7 @@ class ProjectServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteMember(self, request, context):
-        """Takes a person out of a project; their tokens for it are revoked.
+        """Takes a person out of a project; their tokens for it, and the keys they made in it, are revoked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -667,7 +667,7 @@ type ProjectServiceClient interface {
 	ListMembers(ctx context.Context, in *ListMembersRequest, opts ...grpc.CallOption) (*ListMembersResponse, error)
 	// Changes a person's roles in a project; their tokens for it are revoked.
 	UpdateMember(ctx context.Context, in *UpdateMemberRequest, opts ...grpc.CallOption) (*Member, error)
-	// Takes a person out of a project; their tokens for it are revoked.
+	// Takes a person out of a project; their tokens for it, and the keys they made in it, are revoked.
 	DeleteMember(ctx context.Context, in *DeleteMemberRequest, opts ...grpc.CallOption) (*DeleteMemberResponse, error)
 	// Makes an API key. Its secret is in this answer and nowhere else.
 	CreateApiKey(ctx context.Context, in *CreateApiKeyRequest, opts ...grpc.CallOption) (*CreateApiKeyResponse, error)
@@ -827,7 +827,7 @@ type ProjectServiceServer interface {
 	ListMembers(context.Context, *ListMembersRequest) (*ListMembersResponse, error)
 	// Changes a person's roles in a project; their tokens for it are revoked.
 	UpdateMember(context.Context, *UpdateMemberRequest) (*Member, error)
-	// Takes a person out of a project; their tokens for it are revoked.
+	// Takes a person out of a project; their tokens for it, and the keys they made in it, are revoked.
 	DeleteMember(context.Context, *DeleteMemberRequest) (*DeleteMemberResponse, error)
 	// Makes an API key. Its secret is in this answer and nowhere else.
 	CreateApiKey(context.Context, *CreateApiKeyRequest) (*CreateApiKeyResponse, error)
