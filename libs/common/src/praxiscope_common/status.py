@@ -13,6 +13,8 @@ from praxiscope_common import errors
 
 DOMAIN = "praxiscope"
 _STATUS_KEY = "grpc-status-details-bin"
+_LOST_STATUS = "Internal error from Core"
+"""What grpc.aio says when it does not know how a stream ended."""
 
 CODES: Mapping[type[errors.DomainError], grpc.StatusCode] = {
     errors.DomainError: grpc.StatusCode.UNKNOWN,
@@ -90,7 +92,11 @@ def from_status(status: status_pb2.Status) -> errors.DomainError:
 
 
 def from_rpc_error(error: grpc.RpcError) -> errors.DomainError:
-    """Returns the domain error behind what a gRPC call raised."""
+    """Returns the domain error behind what a gRPC call raised.
+
+    grpc.aio may lose the status when the other side ends a stream that is still being written to. What is left says
+    nothing about the call, so it counts as an other side that went away: whoever can repeats, and learns the reason.
+    """
     code = error.code()  # type: ignore[attr-defined]
     details = error.details() or ""  # type: ignore[attr-defined]
     for key, value in error.trailing_metadata() or ():  # type: ignore[attr-defined]
@@ -99,6 +105,8 @@ def from_rpc_error(error: grpc.RpcError) -> errors.DomainError:
                 return from_status(status_pb2.Status.FromString(value))
             except DecodeError:
                 break
+    if code is grpc.StatusCode.INTERNAL and details == _LOST_STATUS:
+        return errors.UnavailableError("The stream ended before its time; the reason was lost on the way. Try again.")
     return from_status(status_pb2.Status(code=code.value[0], message=details))
 
 
