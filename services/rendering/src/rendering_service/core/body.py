@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from rendering_service.core.palette import INK, MIDDLE, colour_of_person, colour_of_side
+from rendering_service.core.palette import MIDDLE, colour_of_person, colour_of_side
 from rendering_service.core.types import Dot, Line, Mark, MotionLayout, PersonFrame, Point, Text
 
 SURE = 0.5
@@ -88,7 +88,7 @@ def _draw_arc(corners: np.ndarray, value_deg: float, name: str, stroke: float) -
     yield Line(points=points, colour=colour, width=stroke * 0.7)
     middle = begin + turn / 2
     place = (float(vertex[0] + radius * 1.25 * math.cos(middle)), float(vertex[1] + radius * 1.25 * math.sin(middle)))
-    yield Text(origin=place, words=f"{value_deg:.0f}°", height=stroke * 5, colour=INK, has_ground=True)
+    yield Text(origin=place, words=f"{value_deg:.0f}°", height=stroke * 5, colour=colour, has_ground=True)
 
 
 def _point(joint: Sequence[float] | np.ndarray) -> Point:

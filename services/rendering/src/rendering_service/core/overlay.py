@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from rendering_service.core.body import draw_angles, draw_box, draw_skeleton
 from rendering_service.core.curve import LiveCurve
-from rendering_service.core.types import Drawing, Mark, MotionFrame, MotionLayout, Style
+from rendering_service.core.labels import spread_labels
+from rendering_service.core.types import Drawing, Mark, MotionFrame, MotionLayout, Style, Text
 
 _STROKE_SHARE = 1 / 300  # of the picture's height: 2.4 pixels at 720
 _MIN_STROKE = 1.0
@@ -51,7 +52,8 @@ class Overlay:
             for person in persons:
                 yield from draw_box(person, stroke)
         if self.style.angles:
-            for person in persons:
-                yield from draw_angles(person, self.layout, stroke)
+            marks = [mark for person in persons for mark in draw_angles(person, self.layout, stroke)]
+            yield from (mark for mark in marks if not isinstance(mark, Text))
+            yield from spread_labels(mark for mark in marks if isinstance(mark, Text))
         if self.style.curve:
             yield from self._curve.draw(self.width, self.height, stroke)

@@ -15,7 +15,6 @@ _PEOPLE: tuple[Colour, ...] = (
 RIGHT: Colour = (255, 138, 76)
 LEFT: Colour = (94, 214, 255)
 MIDDLE: Colour = (236, 240, 244)
-INK: Colour = (255, 255, 255)
 GROUND: Colour = (16, 22, 30)
 SOFT: Colour = (150, 160, 172)
 
