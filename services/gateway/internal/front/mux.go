@@ -36,6 +36,23 @@ const (
 	eventStream = "text/event-stream"
 )
 
+// registration adds the paths of one gRPC service to the mux.
+type registration = func(context.Context, *runtime.ServeMux, *backend) error
+
+// areas says whose methods are served. Of two paths that fit, the one registered later is taken: domain verbs hang on the
+// library's assets, and `versions/1:motion` also fits the library's `versions/*`, so the library comes before them.
+var areas = []struct {
+	name     string
+	register []registration
+}{
+	{"praxiscope.auth.v1", []registration{authv1.RegisterTokenServiceHandler, authv1.RegisterUserServiceHandler, authv1.RegisterProjectServiceHandler}},
+	{"praxiscope.library.v1", []registration{libraryv1.RegisterAssetServiceHandler, libraryv1.RegisterUploadServiceHandler, libraryv1.RegisterOperationServiceHandler, libraryv1.RegisterMediaServiceHandler}},
+	{"praxiscope.vision.v1", []registration{visionv1.RegisterVisionServiceHandler}},
+	{"praxiscope.tracking.v1", []registration{trackingv1.RegisterTrackingServiceHandler}},
+	{"praxiscope.biomechanics.v1", []registration{biomechanicsv1.RegisterMotionServiceHandler}},
+	{"praxiscope.rendering.v1", []registration{renderingv1.RegisterRenderingServiceHandler}},
+}
+
 // newMux returns what turns HTTP/JSON into calls.
 func newMux(ctx context.Context, backends proxy.Backends, clientAddress func(*http.Request) string) (*runtime.ServeMux, error) {
 	base := runtime.JSONPb{
@@ -55,17 +72,10 @@ func newMux(ctx context.Context, backends proxy.Backends, clientAddress func(*ht
 		runtime.WithMetadata(func(_ context.Context, r *http.Request) metadata.MD { return callMetadata(r, clientAddress) }),
 		runtime.SetQueryParameterParser(strictQuery{}),
 	)
-	for area, register := range map[string][]func(context.Context, *runtime.ServeMux, *backend) error{
-		"praxiscope.auth.v1":         {authv1.RegisterTokenServiceHandler, authv1.RegisterUserServiceHandler, authv1.RegisterProjectServiceHandler},
-		"praxiscope.library.v1":      {libraryv1.RegisterAssetServiceHandler, libraryv1.RegisterUploadServiceHandler, libraryv1.RegisterOperationServiceHandler, libraryv1.RegisterMediaServiceHandler},
-		"praxiscope.vision.v1":       {visionv1.RegisterVisionServiceHandler},
-		"praxiscope.tracking.v1":     {trackingv1.RegisterTrackingServiceHandler},
-		"praxiscope.biomechanics.v1": {biomechanicsv1.RegisterMotionServiceHandler},
-		"praxiscope.rendering.v1":    {renderingv1.RegisterRenderingServiceHandler},
-	} {
-		for _, handler := range register {
-			if err := handler(ctx, mux, backends[area]); err != nil {
-				return nil, fmt.Errorf("register %s: %w", area, err)
+	for _, area := range areas {
+		for _, handler := range area.register {
+			if err := handler(ctx, mux, backends[area.name]); err != nil {
+				return nil, fmt.Errorf("register %s: %w", area.name, err)
 			}
 		}
 	}
