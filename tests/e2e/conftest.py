@@ -18,7 +18,8 @@ from tests.e2e.traces import TraceReceiver
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SAMPLE = CHECKOUT / ".praxiscope" / "samples" / "demo.mp4"
-_PORT_OFFSET = 2000
+# Two checkouts that test at the same time each need ports of their own.
+PORT_OFFSET = int(os.environ.get("PRAXISCOPE_TEST_PORT_OFFSET", "2000"))
 _READY_TIMEOUT_S = 90
 
 
@@ -59,7 +60,7 @@ def stack(traces: TraceReceiver) -> Iterator[RunningStack]:
     environment = {
         **os.environ,
         "PRAXISCOPE_STACK_STATE": str(folder),
-        "PRAXISCOPE_STACK_PORT_OFFSET": str(_PORT_OFFSET),
+        "PRAXISCOPE_STACK_PORT_OFFSET": str(PORT_OFFSET),
         "PRAXISCOPE_STACK_PROFILE": str(folder / "home" / "profiles.toml"),
         "PRAXISCOPE_STACK_OTLP_GRPC": traces.grpc_address,
         "PRAXISCOPE_STACK_OTLP_HTTP": traces.http_url,
@@ -75,7 +76,7 @@ def stack(traces: TraceReceiver) -> Iterator[RunningStack]:
         _await_ready(started, folder)
         credentials = json.loads((folder / "credentials.json").read_text())
         yield RunningStack(
-            url=f"http://127.0.0.1:{7400 + _PORT_OFFSET}",
+            url=f"http://127.0.0.1:{7400 + PORT_OFFSET}",
             state=folder,
             environment=environment,
             credentials=credentials,

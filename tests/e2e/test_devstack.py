@@ -10,7 +10,7 @@ import time
 
 import httpx
 
-from tests.e2e.conftest import CHECKOUT, RunningStack
+from tests.e2e.conftest import CHECKOUT, PORT_OFFSET, RunningStack
 
 
 def devstack(command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -30,13 +30,19 @@ def part(stack: RunningStack, name: str) -> dict[str, object]:
 
 
 def test_a_taken_port_is_a_clear_error(stack: RunningStack, tmp_path: object) -> None:
-    environment = {**os.environ, "PRAXISCOPE_STACK_STATE": str(tmp_path), "PRAXISCOPE_STACK_PORT_OFFSET": "3000"}
+    offset = PORT_OFFSET + 100
+    port = 7420 + offset
+    environment = {
+        **os.environ,
+        "PRAXISCOPE_STACK_STATE": str(tmp_path),
+        "PRAXISCOPE_STACK_PORT_OFFSET": str(offset),
+    }
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 10420))
+        taken.bind(("127.0.0.1", port))
         taken.listen()
         result = devstack("up", environment)
     assert result.returncode == 1
-    assert "10420 (library)" in result.stderr
+    assert f"{port} (library)" in result.stderr
     assert "PRAXISCOPE_STACK_PORT_OFFSET" in result.stderr
     assert "Traceback" not in result.stderr
 

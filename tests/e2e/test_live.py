@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from praxiscope.client import Client
 from praxiscope.tracking.v1 import tracking_service_pb2
-from tests.e2e.conftest import RunningStack
+from tests.e2e.conftest import PORT_OFFSET, RunningStack
 
 
 def frame(index: int) -> bytes:
@@ -110,7 +110,7 @@ def test_streams_come_as_lines_or_events(stack: RunningStack, tmp_path: Path) ->
 def test_metrics_have_the_seeds_names(stack: RunningStack) -> None:
     httpx.get(f"{stack.url}/v1/auth/keys")
     ports = {"gateway": 7401, "auth": 7411, "vision": 7431, "worker": 7452}
-    texts = {name: httpx.get(f"http://127.0.0.1:{port + 2000}/metrics").text for name, port in ports.items()}
+    texts = {name: httpx.get(f"http://127.0.0.1:{port + PORT_OFFSET}/metrics").text for name, port in ports.items()}
     assert "api_requests_total" in texts["gateway"]
     assert "api_requests_total" in texts["auth"]
     assert "inference_latency_seconds" in texts["vision"]
