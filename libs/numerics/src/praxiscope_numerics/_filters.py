@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.signal import (  # scipy has no types of its own
@@ -10,7 +12,7 @@ from scipy.signal import (  # scipy has no types of its own
 )
 
 from praxiscope_numerics._arrays import BoolArray, FloatArray
-from praxiscope_numerics._gaps import find_runs
+from praxiscope_numerics._gaps import find_runs, group_columns
 
 # A step may differ by this share from the median step before the samples are brought onto an even grid; containers
 # round times to 1 ms or so.
@@ -55,15 +57,24 @@ def filter_low_pass(
         raise ValueError(f"cutoff_hz must be positive, is {cutoff_hz}")
     columns = samples.reshape(len(samples), -1)
     filtered = columns.copy()
-    for i_column in range(columns.shape[1]):
-        for start, stop in find_runs(np.isfinite(columns[:, i_column])):
-            filtered[start:stop, i_column] = _filter_run(
-                columns[start:stop, i_column], time_s[start:stop], cutoff_hz=cutoff_hz, order=order
+    for alike, is_seen in group_columns(np.isfinite(columns)):
+        for start, stop in find_runs(is_seen):
+            filtered[start:stop, alike] = _filter_runs(
+                columns[start:stop, alike], time_s[start:stop], cutoff_hz=cutoff_hz, order=order
             )
     return filtered.reshape(samples.shape)
 
 
-def _filter_run(run: FloatArray, time_s: FloatArray, *, cutoff_hz: float, order: int) -> FloatArray:
+@lru_cache(maxsize=64)
+def _design(pass_order: int, cutoff_of_nyquist: float) -> FloatArray:
+    """The filter's sections; one recording asks for the same ones hundreds of times."""
+    return np.asarray(butter(pass_order, cutoff_of_nyquist, output="sos"))
+
+
+def _filter_runs(
+    run: Float[FloatArray, "time column"], time_s: Float[FloatArray, " time"], *, cutoff_hz: float, order: int
+) -> Float[FloatArray, "time column"]:
+    """Filters columns that are seen at the same times."""
     if len(run) < 4:
         return run
     steps_s = np.diff(time_s)
@@ -73,16 +84,25 @@ def _filter_run(run: FloatArray, time_s: FloatArray, *, cutoff_hz: float, order:
     cutoff_of_nyquist = cutoff_hz / correction * 2.0 * step_s
     if cutoff_of_nyquist >= MAX_CUTOFF_OF_NYQUIST:
         return run
-    sections: FloatArray = np.asarray(butter(pass_order, cutoff_of_nyquist, output="sos"))
+    sections = _design(pass_order, cutoff_of_nyquist)
     # One period of the cut-off on each side is enough for the transient to die; a short run gives what it has.
     pad_length = min(len(run) - 1, int(np.ceil(2.0 / cutoff_of_nyquist)) + 3 * order)
     if np.all(np.abs(steps_s - step_s) <= EVEN_STEP_TOLERANCE * step_s):
-        return np.asarray(sosfiltfilt(sections, run, padtype="odd", padlen=pad_length), dtype=np.float64)
+        return np.asarray(sosfiltfilt(sections, run, axis=0, padtype="odd", padlen=pad_length), dtype=np.float64)
     grid_count = max(len(run), int(np.ceil((float(time_s[-1]) - float(time_s[0])) / step_s)) + 1)
     grid_s: FloatArray = np.linspace(float(time_s[0]), float(time_s[-1]), grid_count)
-    even: FloatArray = np.interp(grid_s, time_s, run)
-    smooth: FloatArray = np.asarray(sosfiltfilt(sections, even, padtype="odd", padlen=min(grid_count - 1, pad_length)))
-    return np.interp(time_s, grid_s, smooth)
+    even = _interpolate(grid_s, time_s, run)
+    smooth: FloatArray = np.asarray(
+        sosfiltfilt(sections, even, axis=0, padtype="odd", padlen=min(grid_count - 1, pad_length))
+    )
+    return _interpolate(time_s, grid_s, smooth)
+
+
+def _interpolate(wanted_s: FloatArray, known_s: FloatArray, values: FloatArray) -> FloatArray:
+    found = np.empty((len(wanted_s), values.shape[1]))
+    for i_column in range(values.shape[1]):
+        found[:, i_column] = np.interp(wanted_s, known_s, values[:, i_column])
+    return found
 
 
 def differentiate(

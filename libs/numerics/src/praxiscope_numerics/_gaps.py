@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy.interpolate import PchipInterpolator
 
-from praxiscope_numerics._arrays import BoolArray, FloatArray
+from praxiscope_numerics._arrays import BoolArray, FloatArray, IntArray
 
 
 def find_runs(mask: Bool[BoolArray, " time"]) -> list[tuple[int, int]]:
@@ -20,6 +22,25 @@ def find_runs(mask: Bool[BoolArray, " time"]) -> list[tuple[int, int]]:
     """
     edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.astype(np.int8), [0]))))
     return [(int(start), int(stop)) for start, stop in zip(edges[0::2], edges[1::2], strict=True)]
+
+
+def group_columns(
+    masks: Bool[BoolArray, "time column"],
+) -> Iterator[tuple[Int[IntArray, " alike"], Bool[BoolArray, " time"]]]:
+    """Groups columns whose masks are equal, so that they can be worked on together.
+
+    Args:
+        masks: One flag per sample and column.
+
+    Yields:
+        Indices of columns, and the mask that they share.
+    """
+    packed = np.packbits(masks, axis=0)
+    groups: dict[bytes, list[int]] = {}
+    for i_column in range(masks.shape[1]):
+        groups.setdefault(packed[:, i_column].tobytes(), []).append(i_column)
+    for alike in groups.values():
+        yield np.array(alike, np.int64), masks[:, alike[0]]
 
 
 def fill_gaps(
@@ -42,16 +63,17 @@ def fill_gaps(
     """
     columns = samples.reshape(len(samples), -1).copy()
     is_filled = np.zeros(columns.shape, dtype=np.bool_)
-    for i_column in range(columns.shape[1]):
-        column = columns[:, i_column]
-        is_seen = np.isfinite(column)
-        if is_seen.sum() < 2:
+    for alike, is_seen in group_columns(np.isfinite(columns)):
+        # Half a microsecond of slack: frame times are sums of rounded fractions.
+        gaps = [
+            (start, stop)
+            for start, stop in find_runs(~is_seen)
+            if start > 0 and stop < len(columns) and time_s[stop] - time_s[start - 1] <= max_gap_s + 5e-7
+        ]
+        if not gaps:
             continue
-        curve = PchipInterpolator(time_s[is_seen], column[is_seen])
-        for start, stop in find_runs(~is_seen):
-            is_inner = start > 0 and stop < len(column)
-            # Half a microsecond of slack: frame times are sums of rounded fractions.
-            if is_inner and time_s[stop] - time_s[start - 1] <= max_gap_s + 5e-7:
-                column[start:stop] = curve(time_s[start:stop])
-                is_filled[start:stop, i_column] = True
+        curves = PchipInterpolator(time_s[is_seen], columns[np.ix_(is_seen, alike)], axis=0)
+        for start, stop in gaps:
+            columns[start:stop, alike] = curves(time_s[start:stop])
+            is_filled[start:stop, alike] = True
     return columns.reshape(samples.shape), is_filled.reshape(samples.shape)

@@ -37,6 +37,8 @@ def fit_local_motion(samples: FloatArray, weights: FloatArray, scale: FloatArray
     local = np.stack([padded[i : i + time_count] for i in range(window)], axis=1)  # [T, window, observer, J, D]
     offsets = (np.arange(window) - half_window) / half_window
     basis = np.stack([np.ones(window), offsets, offsets**2], axis=-1)  # [window, 3]
+    # Products of the basis, so that the normal equations are one matrix product over the window.
+    products = (basis[:, :, None] * basis[:, None, :]).reshape(window, 9)
     taper = (1.0 - np.abs(offsets) ** 3 * 0.9) ** 3
     is_seen = np.asarray(np.isfinite(local).all(axis=-1))  # [T, window, observer, J]
     values = np.where(is_seen[..., None], local, 0.0)
@@ -48,14 +50,17 @@ def fit_local_motion(samples: FloatArray, weights: FloatArray, scale: FloatArray
     center[has_any] = np.nanmedian(np.where(has_any[:, None, :, None], flat, np.nan).swapaxes(1, 2)[has_any], axis=1)
     curve = np.broadcast_to(np.nan_to_num(center)[:, None], (time_count, window, *samples.shape[2:]))
     fit = center
+    deviations = values - np.nan_to_num(center)[:, None, None]
     # A first, wide scale lets fast points in that are far from the median without being wrong.
     for factor in (4.0, *([1.0] * REWEIGHTING_COUNT)):
         distance = np.linalg.norm(values - curve[:, :, None], axis=-1)
         robust = base / (1.0 + (distance / (factor * scale[:, None, None, None])) ** 2)
-        normal = np.einsum("twoj,wa,wb->tjab", robust, basis, basis) + np.diag(RIDGE)
-        right = np.einsum("twoj,wa,twojd->tjad", robust, basis, values - np.nan_to_num(center)[:, None, None])
+        of_all = robust.sum(axis=2).swapaxes(1, 2)  # [T, J, window]
+        normal = (of_all @ products).reshape(*of_all.shape[:2], 3, 3) + np.diag(RIDGE)
+        pull = (robust[..., None] * deviations).sum(axis=2)  # [T, window, J, D]
+        right = basis.T @ pull.transpose(0, 2, 1, 3)  # [T, J, 3, D]
         coefficients = np.asarray(np.linalg.solve(normal, right), dtype=np.float64)  # [T, J, 3, D]
-        curve = np.einsum("wa,tjad->twjd", basis, coefficients) + np.nan_to_num(center)[:, None]
+        curve = (basis @ coefficients).transpose(0, 2, 1, 3) + np.nan_to_num(center)[:, None]
         fit = np.where(has_any[..., None], curve[:, half_window], np.nan)
     return fit
 
