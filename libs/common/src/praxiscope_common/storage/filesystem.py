@@ -152,7 +152,12 @@ class FilesystemStore:
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        checksum.write_text(sha256, encoding="ascii")
+        written = temporary.with_suffix(".sha256")  # a full disk leaves the checksum of the object before as it was
+        try:
+            written.write_text(sha256, encoding="ascii")
+            written.replace(checksum)
+        finally:
+            written.unlink(missing_ok=True)
         temporary.replace(target)
 
     def _move(self, source: str, target: str) -> None:
