@@ -26,6 +26,8 @@ from tests.support.house import working
 from tests.support.operations import eventually, execute, make_worker, start_operation, until
 from tests.support.postgres import PostgresServer
 
+pytestmark = pytest.mark.fault
+
 
 @pytest.fixture
 async def jobs(postgres: PostgresServer, database: str) -> AsyncIterator[Database]:
