@@ -7,11 +7,13 @@ import contextlib
 import dataclasses
 import hashlib
 import io
+import os
 import signal
+import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -45,18 +47,19 @@ def s3() -> Iterator[S3Store]:
         yield store
 
 
-def _start(stack: contextlib.ExitStack, folder: Path, attempts: int) -> S3Store:
+def _start(stack: contextlib.ExitStack, folder: Path, attempts: int, wrapped: Sequence[str] = ()) -> S3Store:
     """Starts SeaweedFS; its seven ports were free a moment ago, and where one is not any more others are tried."""
     offset = free_offset([PORTS["s3"], *range(17_010, 17_013), *range(27_010, 27_013)])
     settings, secrets = settings_for(folder, "s3", offset=offset), StackSecrets(folder / "secrets")
     # It takes a quarter of a minute to stop, and what it holds is of no interest afterwards.
-    part = dataclasses.replace(seaweed_part(settings, secrets), stop_signal=signal.SIGKILL)
+    made = seaweed_part(settings, secrets)
+    part = dataclasses.replace(made, command=[*wrapped, *made.command], stop_signal=signal.SIGKILL)
     try:
         stack.enter_context(running(part, folder / f"seaweed-{attempts}.log"))
     except RuntimeError:
         if attempts == 1:
             raise
-        return _start(stack, folder, attempts - 1)
+        return _start(stack, folder, attempts - 1, wrapped)
     config = StoreConfig(
         kind="s3",
         endpoint_url=f"http://127.0.0.1:{settings.port('s3')}",
@@ -465,3 +468,41 @@ async def test_a_store_that_stopped_answering_is_said_in_time_and_is_well_again_
         way.latency_s = 0.0
         await store.put(f"{root}meanwhile", b"3")
         assert await read(store, f"{root}meanwhile") == b"3"
+
+
+# A full store
+
+# A disk of 48 MB in a mount namespace of its own, that gets more room as soon as a file is there.
+_SMALL_DISK = (
+    'mount -t tmpfs -o size=48m tmpfs "$1" || exit 1; room=$2;'
+    ' (for i in $(seq 600); do [ -e "$room" ] && break; sleep 0.2; done; mount -o remount,size=400m "$1") & shift 2; exec "$@"'
+)
+_ALONE = ("unshare", "--user", "--map-root-user", "--mount")
+
+
+@pytest.mark.fault
+def test_an_s3_without_room_is_said_keeps_what_it_has_and_is_well_again_with_room() -> None:
+    if subprocess.run([*_ALONE, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this user may not make a mount namespace, so no disk is small enough to be filled")
+    with open_folder("seaweed") as folder, contextlib.ExitStack() as stack:
+        disk, room = folder / "seaweed", folder / "room"
+        disk.mkdir()
+        small = (*_ALONE, "sh", "-c", _SMALL_DISK, "sh", str(disk), str(room))
+        asyncio.run(_fill(_start(stack, folder, attempts=3, wrapped=small), room))
+
+
+async def _fill(store: S3Store, room: Path) -> None:
+    await _until_ready(store)
+    await store.put("kept", b"kept")
+    with pytest.raises(StoreUnavailableError) as caught:
+        for number in range(100):
+            await store.put(f"filler/{number}", os.urandom(1 << 20))
+    assert caught.value.retry_after_s
+    assert await read(store, "kept") == b"kept"
+    room.touch()
+    for _ in range(50):
+        with contextlib.suppress(StoreUnavailableError):
+            await store.put("after", os.urandom(1 << 20))
+            break
+        await asyncio.sleep(0.2)
+    assert (await store.stat("after")).size_bytes == 1 << 20

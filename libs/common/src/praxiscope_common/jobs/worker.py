@@ -39,6 +39,7 @@ _POLL_S = 0.5
 _REPORT_PERIOD_S = 0.25
 _MAX_RETRY_S = 60.0
 _DATABASE_PAUSE_S = 1.0
+_POOL_TIMEOUT_S = 5.0
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _RETRYABLE = (errors.UnavailableError, errors.ExhaustedError, errors.AbortedError, errors.DeadlineError)
 
@@ -222,6 +223,7 @@ class Worker:
             ),
             min_size=2,  # one listens; held from the start, so that a database without connections to spare does not stop the heartbeat
             max_size=max(3, concurrency + 1),
+            timeout=_POOL_TIMEOUT_S,
         )
         self._app = App(connector=connector)
         self._app.job_manager = FencedQueue(connector)
@@ -241,9 +243,17 @@ class Worker:
         try:
             while not stop.is_set():
                 try:
+                    await (
+                        self._database.probe()
+                    )  # opening waits half a minute for a database that is away, with growing pauses
                     async with self._app.open_async():
                         await self._serve(stopped)
-                except (ConnectorException, psycopg.OperationalError, ExceptionGroup) as error:
+                except (
+                    DatabaseUnavailableError,
+                    ConnectorException,
+                    psycopg.OperationalError,
+                    ExceptionGroup,
+                ) as error:
                     logger.warning("the worker lost its database and starts over", extra={"error": str(error)})
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(stop.wait(), 1.0)
