@@ -20,7 +20,11 @@ from praxiscope.client import Client, PraxiscopeError
 from praxiscope.client._errors import TransportError
 
 _POLL_S = 0.05
+_PAUSE_S = 0.3  # after an answer that asks to wait; without it the gateway's own limit of calls would speak next
 _PATIENCE_S = 180.0
+_CALLS_IN_FLIGHT = 4
+# PostgreSQL takes SIGTERM as "when everybody has left"; the stack stops it with SIGINT.
+_STOP_SIGNALS = {"postgres": signal.SIGINT}
 _NUMBERS = ("angles.csv", "angles_raw.csv", "motion.json", "tracks.txt")
 Tell = Callable[[str], None]
 
@@ -90,13 +94,17 @@ class Watcher(threading.Thread):
     Args:
         target: The stack.
         operation: The operation's name.
-        may_refuse: Whether the gateway itself is the victim, so that connections may be refused or break.
+        result: The round; says who the victim is.
+        waits: Whether it asks with calls that take two seconds, so that one is in flight at any time.
     """
 
-    def __init__(self, target: Target, operation: str, *, may_refuse: bool) -> None:
+    def __init__(self, target: Target, operation: str, result: Round, *, waits: bool = False) -> None:
         """Prepares the thread."""
         super().__init__(daemon=True)
-        self._target, self._operation, self._may_refuse = target, operation, may_refuse
+        self._target, self._operation, self._waits = target, operation, waits
+        self._may_refuse = result.victim == "gateway"
+        # Who ends in order answers what is in flight; connections that are kept open for later may end at any time, so none is kept.
+        self._must_answer = result.signal == signal.SIGTERM.name
         self.answers: Counter[str] = Counter()
         self.problems: list[str] = []
         self.document: dict[str, Any] = {}
@@ -105,7 +113,8 @@ class Watcher(threading.Thread):
         """Looks until the operation is done or patience ends."""
         deadline_s = time.monotonic() + _PATIENCE_S
         headers = {"authorization": f"Bearer {self._target.profile.api_key}"}
-        with httpx.Client(base_url=self._target.url, headers=headers, timeout=40) as http:
+        limits = httpx.Limits(max_keepalive_connections=0 if self._must_answer else None)
+        with httpx.Client(base_url=self._target.url, headers=headers, timeout=40, limits=limits) as http:
             while time.monotonic() < deadline_s:
                 if self._look(http):
                     return
@@ -114,10 +123,14 @@ class Watcher(threading.Thread):
 
     def _look(self, http: httpx.Client) -> bool:
         try:
-            answer = http.get(f"/v1/{self._operation}")
+            if self._waits:
+                answer = http.post(f"/v1/{self._operation}:wait", json={"timeout": "2s"})
+            else:
+                answer = http.get(f"/v1/{self._operation}")
         except httpx.TransportError as error:
             self.answers[type(error).__name__] += 1
-            if not self._may_refuse:
+            is_refused = isinstance(error, httpx.ConnectError)
+            if not self._may_refuse or (self._must_answer and not is_refused):
                 self.problems.append(f"the gateway did not answer: {error!r}")
             return False
         self.answers[str(answer.status_code)] += 1
@@ -126,6 +139,7 @@ class Watcher(threading.Thread):
             return bool(self.document.get("done"))
         if problem := _problem_of(answer):
             self.problems.append(problem)
+        time.sleep(_PAUSE_S)
         return False
 
 
@@ -182,7 +196,9 @@ def _run_round(
     def kill() -> None:
         if watcher:
             result.stage = _stage_of(watcher[0].document)
-        before.append(target.kill(result.victim, signal.Signals[result.signal]))
+        is_in_order = result.signal == signal.SIGTERM.name
+        number = _STOP_SIGNALS.get(result.victim, signal.SIGTERM) if is_in_order else signal.SIGKILL
+        before.append(target.kill(result.victim, number))
         killed.set()
 
     watcher: list[Watcher] = []
@@ -192,16 +208,22 @@ def _run_round(
     try:
         operation = _ask(client, version, result, may_refuse=result.victim == "gateway")
         if operation:
-            watcher.append(Watcher(target, operation, may_refuse=result.victim == "gateway"))
-            watcher[0].start()
-            watcher[0].join()
+            watcher.append(Watcher(target, operation, result))
+            if result.signal == signal.SIGTERM.name:
+                watcher += [Watcher(target, operation, result, waits=True) for _ in range(_CALLS_IN_FLIGHT)]
+            for each in watcher:
+                each.start()
+            for each in watcher:
+                each.join()
     finally:
         timer.join()
     result.elapsed_s = time.monotonic() - started_s
     if not watcher:
         return
-    result.answers, document = watcher[0].answers, watcher[0].document
-    result.problems += watcher[0].problems[:5]
+    document = watcher[0].document
+    for each in watcher:
+        result.answers += each.answers
+        result.problems += each.problems[:5]
     result.restart_s = target.await_restart(result.victim, before[0])
     if not document.get("done"):
         return
