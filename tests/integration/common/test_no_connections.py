@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -28,12 +29,15 @@ async def test_calls_are_unavailable_with_a_hint_and_then_answered(own_house: Ho
         assert (await house.ask(method, request, token=tenant.token)).error is None, method
     await execute(server, f"ALTER DATABASE {house.database} CONNECTION LIMIT 0")
     await execute(server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [house.database])
-    for method, request in calls.items():
+
+    async def is_refused(method: str) -> None:
         started_s = time.monotonic()
-        error = (await house.ask(method, request, token=tenant.token)).error
+        error = (await house.ask(method, calls[method], token=tenant.token)).error
         assert error is not None, method
         assert (error.reason, bool(error.retry_after_s)) == ("DATABASE_UNAVAILABLE", True), method
         assert time.monotonic() - started_s < 10
+
+    await asyncio.gather(*(is_refused(method) for method in calls))
     await execute(server, f"ALTER DATABASE {house.database} CONNECTION LIMIT -1")
 
     for method, request in calls.items():
