@@ -138,6 +138,28 @@ async def test_a_worker_ends_no_job_that_is_another_workers_by_now(
     assert done.attempt_count == 3
 
 
+async def test_a_worker_that_was_silent_for_a_while_does_not_rescue_its_own_work_from_itself(
+    jobs: Database, project: str, superuser: str
+) -> None:
+    go_on = asyncio.Event()
+
+    async def wait(context: JobContext, request: StringValue) -> StringValue:
+        await go_on.wait()
+        return request
+
+    operation = await start_operation(jobs, project, queue="q")
+    async with working(make_worker(jobs, "q", wait)):
+        await until(jobs, operation, "running")
+        for _ in range(60):  # its heartbeat is never to be seen
+            await execute(
+                superuser, "UPDATE jobs.procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"
+            )
+            await asyncio.sleep(0.1)
+        go_on.set()
+        done = await until(jobs, operation, "succeeded")
+    assert done.attempt_count == 1
+
+
 @pytest.mark.parametrize(
     "fault", ["UPDATE jobs.procrastinate_jobs SET status = 'failed'", "DELETE FROM jobs.procrastinate_jobs"]
 )

@@ -243,9 +243,8 @@ class Worker:
         try:
             while not stop.is_set():
                 try:
-                    await (
-                        self._database.probe()
-                    )  # opening waits half a minute for a database that is away, with growing pauses
+                    # Opening would wait half a minute for a database that is away, with growing pauses.
+                    await self._database.probe()
                     async with self._app.open_async():
                         await self._serve(stopped)
                 except (
@@ -478,6 +477,8 @@ class Worker:
             queue=self._service, seconds_since_heartbeat=_STALLED_AFTER_S
         )
         for job in stalled:
+            if job.task_kwargs.get("operation_id") in self._running:  # it is we who were silent for a while
+                continue
             await self._app.job_manager.retry_job(job)  # does nothing where another worker was first
             logger.warning("a stalled job is tried again", extra={"job_id": job.id, "queue": self._service})
 
@@ -486,10 +487,10 @@ class Worker:
         async with self._database.transaction() as connection:
             cursor = await connection.execute(
                 "SELECT operation_id, priority FROM jobs.operation o"
-                " WHERE service = %s AND state IN ('queued', 'running', 'retrying') AND NOT EXISTS"
+                " WHERE service = %s AND state IN ('queued', 'running', 'retrying') AND operation_id <> ALL(%s) AND NOT EXISTS"
                 "  (SELECT FROM jobs.procrastinate_jobs j WHERE j.id = o.job_id AND j.status IN ('todo', 'doing'))"
                 " FOR UPDATE SKIP LOCKED",
-                [self._service],
+                [self._service, list(self._running)],
             )
             for row in await cursor.fetchall():
                 await enqueue(connection, self._service, row["operation_id"], row["priority"])
