@@ -113,7 +113,11 @@ def _faults(options: argparse.Namespace) -> Sequence[str]:
         text=True,
         check=False,
     )
-    lines = [line for line in ended.stdout.splitlines() if line.startswith(("PASSED", "FAILED", "ERROR", "SKIPPED"))]
+    lines = [
+        line
+        for line in ended.stdout.splitlines()
+        if line.startswith(("PASSED tests", "FAILED tests", "ERROR tests", "SKIPPED ["))
+    ]
     _say("\n".join(line.replace("tests/integration/", "") for line in lines))
     return [] if ended.returncode == 0 else [ended.stdout[-2000:]]
 
