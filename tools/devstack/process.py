@@ -19,6 +19,7 @@ _FIRST_RESTART_S = 0.3
 _MAX_RESTART_S = 5.0
 _STEADY_AFTER_S = 30.0
 _READY_PERIOD_S = 0.1
+_LOOK_PERIOD_S = 0.05
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 Probe = Callable[[], Awaitable[bool]]
 Sink = Callable[[str, bytes], None]
@@ -100,8 +101,7 @@ class RunningPart:
             except TimeoutError:
                 self.sink(self.part.name, b"did not end in time and is killed")
         if process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            self._kill_group(process)
         if self._keeper is not None:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -142,11 +142,21 @@ class RunningPart:
         )
         started_s = time.monotonic()
         waiting = asyncio.create_task(self._await_ready(started_s))
+        copying = asyncio.create_task(self._copy_lines(self.process))
         try:
-            await self._copy_lines(self.process)
-            await self.process.wait()
+            while self.process.returncode is None:  # `wait` waits for the end of the pipe as well
+                await asyncio.sleep(_LOOK_PERIOD_S)
+            # What it started may outlive it, and holds its ports, its memory and the other end of the pipe.
+            self._kill_group(self.process)
+            await copying
         finally:
             waiting.cancel()
+            copying.cancel()
+
+    @staticmethod
+    def _kill_group(process: asyncio.subprocess.Process) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
 
     async def _await_ready(self, started_s: float) -> None:
         while not await self.part.is_ready():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import logging
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,51 @@ async def test_a_call_ends_at_its_deadline(echo: tuple[Echo, grpc.aio.Channel], 
     with pytest.raises(DeadlineError):
         await ask(echo[1], kind, b"slow", timeout=0.3)
     assert time.monotonic() - started_s < 2
+
+
+@pytest.mark.parametrize("kind", ["unary_stream", "stream_stream"])
+async def test_a_caller_that_goes_away_in_the_middle_of_a_stream_is_no_mistake_of_ours(
+    metrics: Metrics, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    closed: list[str] = []
+
+    class Endless(Echo):
+        async def unary_stream(self, request: bytes, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
+            try:
+                while True:  # more than the caller's window takes, so that the call ends while it writes
+                    yield b"more" * 100_000
+            finally:
+                closed.append(current_call().request_id)
+
+        async def stream_stream(
+            self, requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext
+        ) -> AsyncIterator[bytes]:
+            async for request in requests:
+                async for more in self.unary_stream(request, context):
+                    yield more
+
+    server = create_server(
+        ServerConfig(address="127.0.0.1:0", drain_s=0), (telemetry_stage(metrics),), servicers={"e": Endless().add}
+    )
+    await server.start()
+
+    async def requests() -> AsyncIterator[bytes]:
+        yield b"go"
+        await asyncio.sleep(60)
+
+    with caplog.at_level(logging.INFO):
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            call = getattr(channel, kind)(f"/tests.Echo/{kind}")(
+                requests() if kind == "stream_stream" else b"go", metadata=(("x-request-id", "a-stream"),)
+            )
+            assert await call.read()
+            await asyncio.sleep(0.3)
+        await eventually(_is_true(lambda: bool(closed)), "the handler's end")
+        gc.collect()
+        await asyncio.sleep(0.2)
+    await server.server.stop(0)
+    assert closed == ["a-stream"], "the handler cleans up within its own call"
+    assert not [record.message for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 async def test_a_call_without_a_deadline_gets_one() -> None:
@@ -463,3 +509,10 @@ async def test_invented_key_ids_do_not_make_us_ask_auth_all_the_time() -> None:
     now_s += 3
     await verifier._key("invented")
     assert auth.asked == 2
+
+
+def _is_true(condition: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    async def look() -> bool:
+        return condition()
+
+    return look

@@ -7,10 +7,13 @@ import contextlib
 import dataclasses
 import hashlib
 import io
+import os
 import signal
+import subprocess
+import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,7 @@ from praxiscope_common.storage.port import (
 )
 from praxiscope_common.storage.s3 import S3Store
 from tests.support.programs import free_offset, free_port, open_folder, running, settings_for
+from tests.support.slow import SlowWay
 from tools.devstack.seaweed import ACCESS_KEY_ID, seaweed_part
 from tools.devstack.secrets import StackSecrets
 from tools.devstack.settings import PORTS
@@ -43,18 +47,19 @@ def s3() -> Iterator[S3Store]:
         yield store
 
 
-def _start(stack: contextlib.ExitStack, folder: Path, attempts: int) -> S3Store:
+def _start(stack: contextlib.ExitStack, folder: Path, attempts: int, wrapped: Sequence[str] = ()) -> S3Store:
     """Starts SeaweedFS; its seven ports were free a moment ago, and where one is not any more others are tried."""
     offset = free_offset([PORTS["s3"], *range(17_010, 17_013), *range(27_010, 27_013)])
     settings, secrets = settings_for(folder, "s3", offset=offset), StackSecrets(folder / "secrets")
     # It takes a quarter of a minute to stop, and what it holds is of no interest afterwards.
-    part = dataclasses.replace(seaweed_part(settings, secrets), stop_signal=signal.SIGKILL)
+    made = seaweed_part(settings, secrets)
+    part = dataclasses.replace(made, command=[*wrapped, *made.command], stop_signal=signal.SIGKILL)
     try:
         stack.enter_context(running(part, folder / f"seaweed-{attempts}.log"))
     except RuntimeError:
         if attempts == 1:
             raise
-        return _start(stack, folder, attempts - 1)
+        return _start(stack, folder, attempts - 1, wrapped)
     config = StoreConfig(
         kind="s3",
         endpoint_url=f"http://127.0.0.1:{settings.port('s3')}",
@@ -395,3 +400,109 @@ async def test_an_s3_that_is_away_is_a_store_that_is_away() -> None:
     )
     with pytest.raises(StoreUnavailableError):
         await store.stat("a")
+
+
+# A slow store
+
+
+@contextlib.asynccontextmanager
+async def slowly(s3: S3Store, way: SlowWay, timeout_s: float) -> AsyncIterator[S3Store]:
+    """The same bucket at the end of a slow way."""
+    request = s3._client._request_signer
+    credentials = request._credentials
+    async with way.open() as port:
+        yield S3Store(
+            endpoint_url=f"http://127.0.0.1:{port}",
+            region="us-east-1",
+            bucket=s3._bucket,
+            access_key_id=credentials.access_key,
+            secret_access_key=Secret(credentials.secret_key),
+            timeout_s=timeout_s,
+        )
+
+
+def way_to(s3: S3Store, latency_s: float) -> SlowWay:
+    """Returns a slow way to a store."""
+    port = int(s3._client.meta.endpoint_url.rpartition(":")[2])
+    return SlowWay(host="127.0.0.1", port=port, latency_s=latency_s)
+
+
+@pytest.mark.fault
+async def test_a_slow_store_is_slow_and_stops_nothing_else(s3: S3Store, root: str) -> None:
+    content = some_bytes(9 << 20)
+    async with slowly(s3, way_to(s3, 0.1), 9.0) as store:
+        lags_s: list[float] = []
+
+        async def beat() -> None:
+            while True:
+                before_s = time.monotonic()
+                await asyncio.sleep(0.05)
+                lags_s.append(time.monotonic() - before_s - 0.05)
+
+        beating = asyncio.create_task(beat())
+        try:
+            await asyncio.gather(*(store.put(f"{root}small/{number}", b"x") for number in range(8)))
+            await store.put(f"{root}large", in_pieces(content, 1 << 20))
+            joined = await store.compose([f"{root}large", f"{root}small/1"], f"{root}joined")
+            await store.move(f"{root}joined", f"{root}moved")
+            assert await read(store, f"{root}moved") == content + b"x"
+        finally:
+            beating.cancel()
+    assert joined.sha256 == hashlib.sha256(content + b"x").hexdigest()
+    assert max(lags_s) < 1.0, "a worker's heartbeat goes on meanwhile"
+
+
+@pytest.mark.fault
+async def test_a_store_that_stopped_answering_is_said_in_time_and_is_well_again_by_itself(
+    s3: S3Store, root: str
+) -> None:
+    way = way_to(s3, 0.0)
+    async with slowly(s3, way, 0.5) as store:
+        await store.put(f"{root}before", b"1")
+        way.latency_s = 5.0
+        started_s = time.monotonic()
+        with pytest.raises(StoreUnavailableError) as caught:
+            await store.put(f"{root}meanwhile", b"2")
+        assert time.monotonic() - started_s < 10
+        assert caught.value.retry_after_s
+        way.latency_s = 0.0
+        await store.put(f"{root}meanwhile", b"3")
+        assert await read(store, f"{root}meanwhile") == b"3"
+
+
+# A full store
+
+# A disk of 48 MB in a mount namespace of its own, that gets more room as soon as a file is there.
+_SMALL_DISK = (
+    'mount -t tmpfs -o size=48m tmpfs "$1" || exit 1; room=$2;'
+    ' (for i in $(seq 600); do [ -e "$room" ] && break; sleep 0.2; done; mount -o remount,size=400m "$1") & shift 2; exec "$@"'
+)
+_ALONE = ("unshare", "--user", "--map-root-user", "--mount")
+
+
+@pytest.mark.fault
+def test_an_s3_without_room_is_said_keeps_what_it_has_and_is_well_again_with_room() -> None:
+    if subprocess.run([*_ALONE, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this user may not make a mount namespace, so no disk is small enough to be filled")
+    with open_folder("seaweed") as folder, contextlib.ExitStack() as stack:
+        disk, room = folder / "seaweed", folder / "room"
+        disk.mkdir()
+        small = (*_ALONE, "sh", "-c", _SMALL_DISK, "sh", str(disk), str(room))
+        asyncio.run(_fill(_start(stack, folder, attempts=3, wrapped=small), room))
+
+
+async def _fill(store: S3Store, room: Path) -> None:
+    await _until_ready(store)
+    await store.put("kept", b"kept")
+    with pytest.raises(StoreUnavailableError) as caught:
+        for number in range(100):
+            await store.put(f"filler/{number}", os.urandom(1 << 20))
+    assert caught.value.retry_after_s
+    assert await read(store, "kept") == b"kept"
+    room.touch()
+    for _ in range(50):
+        with contextlib.suppress(StoreUnavailableError):
+            await store.put("after", os.urandom(1 << 20))
+            break
+        await asyncio.sleep(0.2)
+    assert (await store.stat("after")).size_bytes == 1 << 20

@@ -21,7 +21,6 @@ from praxiscope_common import names
 from praxiscope_common.database import Connection, Database
 from praxiscope_common.errors import DomainError, InvalidInputError, UnavailableError
 from praxiscope_common.identity import CallContext, call_context
-from praxiscope_common.jobs import worker as worker_module
 from praxiscope_common.jobs.operations import (
     NewOperation,
     Operation,
@@ -232,13 +231,6 @@ async def test_progress_is_written_at_most_four_times_a_second_and_at_the_end(
 # Failing
 
 
-@pytest.fixture
-def fast_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries without their pauses, which are tested on their own."""
-    monkeypatch.setattr(worker_module, "_FIRST_RETRY_S", 0)
-
-
-@pytest.mark.usefixtures("fast_retries")
 async def test_what_may_work_later_is_tried_again_and_then_given_up_with_its_last_error(
     jobs: Database, project: str
 ) -> None:
@@ -249,19 +241,18 @@ async def test_what_may_work_later_is_tried_again_and_then_given_up_with_its_las
         raise UnavailableError("away", metadata={"attempt": str(len(attempts))})
 
     operation = await start_operation(jobs, project, queue="q", max_attempts=3)
-    async with working(make_worker(jobs, "q", be_away)):
+    async with working(make_worker(jobs, "q", be_away, first_retry_s=0.0)):
         dead = await until(jobs, operation, "failed")
     assert attempts == [1, 2, 3]
     assert error_of(dead).metadata == {"attempt": "3"}
 
 
-@pytest.mark.usefixtures("fast_retries")
 async def test_a_mistake_of_ours_is_tried_again_and_tells_nothing_private(jobs: Database, project: str) -> None:
     async def break_(context: JobContext, request: StringValue) -> StringValue:
         raise RuntimeError("the password is 1234")
 
     operation = await start_operation(jobs, project, queue="q", max_attempts=2)
-    async with working(make_worker(jobs, "q", break_)):
+    async with working(make_worker(jobs, "q", break_, first_retry_s=0.0)):
         dead = await until(jobs, operation, "failed")
     assert dead.attempt_count == 2
     assert error_of(dead).reason == "ATTEMPTS_EXHAUSTED"
@@ -297,7 +288,6 @@ async def test_the_pause_before_each_attempt_grows(jobs: Database, project: str)
     assert second_s < 5
 
 
-@pytest.mark.usefixtures("fast_retries")
 async def test_work_that_no_worker_knows_ends_and_does_not_hang(jobs: Database, project: str) -> None:
     with call_context(CallContext(caller=caller_of(project))):
         async with jobs.transaction() as connection:
@@ -305,12 +295,11 @@ async def test_work_that_no_worker_knows_ends_and_does_not_hang(jobs: Database, 
                 service="q", method="tests.Service/New", target="", request=StringValue(), max_attempts=2
             )
             operation = await create_operation(connection, new)
-    async with working(make_worker(jobs, "q", echo)):
+    async with working(make_worker(jobs, "q", echo, first_retry_s=0.0)):
         dead = await until(jobs, operation, "failed")
     assert error_of(dead).reason == "UNKNOWN_WORK"
 
 
-@pytest.mark.usefixtures("fast_retries")
 async def test_a_later_attempt_finds_the_checkpoint_of_the_one_before(jobs: Database, project: str) -> None:
     found: list[dict[str, object]] = []
 
@@ -322,7 +311,7 @@ async def test_a_later_attempt_finds_the_checkpoint_of_the_one_before(jobs: Data
         return request
 
     operation = await start_operation(jobs, project, queue="q")
-    async with working(make_worker(jobs, "q", go_on)):
+    async with working(make_worker(jobs, "q", go_on, first_retry_s=0.0)):
         await until(jobs, operation, "succeeded")
     assert found == [{}, {"step": 1, "state": "abc"}, {"step": 2, "state": "abc"}]
 
@@ -441,7 +430,7 @@ async def test_what_a_killed_worker_did_is_taken_up_by_another(
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     killed_s = time.monotonic()
-    async with working(make_worker(jobs, "q", go_on)):
+    async with working(make_worker(jobs, "q", go_on, first_retry_s=0.0)):
         done = await until(jobs, operation, "succeeded", 25)
     assert time.monotonic() - killed_s < 15
     assert (found, done.attempt_count) == ([{"step": 7}], 2)

@@ -21,6 +21,8 @@ from praxiscope_common.errors import DomainError, InternalError, InvalidInputErr
 
 logger = logging.getLogger(__name__)
 Connection = psycopg.AsyncConnection[DictRow]
+# A pool doubles its pause after every vain attempt, to minutes. It gives up instead, and whoever asks next makes it try anew.
+_RECONNECT_TIMEOUT_S = 3.0
 _MIGRATION_LOCK = 0x50726178  # one number for all chains: migrations run one after another
 
 
@@ -104,6 +106,7 @@ class Database:
             open=False,
             kwargs={"row_factory": dict_row},
             timeout=5,
+            reconnect_timeout=_RECONNECT_TIMEOUT_S,
             check=AsyncConnectionPool.check_connection,  # type: ignore[arg-type]  it looks at no row
             name=config.role,
         )
@@ -131,7 +134,7 @@ class Database:
             raise
         except psycopg.DataError as error:
             raise UnstorableValueError() from error
-        except (psycopg.OperationalError, PoolTimeout) as error:
+        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
             raise DatabaseUnavailableError(retry_after_s=1.0) from error
 
     async def probe(self) -> None:

@@ -15,6 +15,8 @@ DOMAIN = "praxiscope"
 _STATUS_KEY = "grpc-status-details-bin"
 _LOST_STATUS = "Internal error from Core"
 """What grpc.aio says when it does not know how a stream ended."""
+_AWAY = "A part that this call needs is not there at the moment; try again."
+_RETRY_AFTER_S = 1.0
 
 CODES: Mapping[type[errors.DomainError], grpc.StatusCode] = {
     errors.DomainError: grpc.StatusCode.UNKNOWN,
@@ -106,7 +108,11 @@ def from_rpc_error(error: grpc.RpcError) -> errors.DomainError:
             except DecodeError:
                 break
     if code is grpc.StatusCode.INTERNAL and details == _LOST_STATUS:
-        return errors.UnavailableError("The stream ended before its time; the reason was lost on the way. Try again.")
+        return errors.UnavailableError(
+            "The stream ended before its time; the reason was lost on the way. Try again.", retry_after_s=_RETRY_AFTER_S
+        )
+    if code is grpc.StatusCode.UNAVAILABLE:  # gRPC itself says so: nobody listens, or the connection broke
+        return errors.UnavailableError(_AWAY, retry_after_s=_RETRY_AFTER_S)
     return from_status(status_pb2.Status(code=code.value[0], message=details))
 
 

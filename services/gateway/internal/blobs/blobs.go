@@ -140,7 +140,13 @@ func (h *Handler) putFile(signed *ticket, body *countingReader) error {
 			return storeError(err)
 		}
 	}
-	if err := os.WriteFile(checksum, []byte(body.sum()), 0o644); err != nil {
+	// Replaced whole: a disk that is full, or a death in the middle, leaves the checksum of the object before as it was.
+	written := aside + ".sha256"
+	defer os.Remove(written) //nolint:errcheck  it is gone where all went well
+	if err := os.WriteFile(written, []byte(body.sum()), 0o644); err != nil {
+		return storeError(err)
+	}
+	if err := os.Rename(written, checksum); err != nil {
 		return storeError(err)
 	}
 	if err := os.Rename(aside, target); err != nil {

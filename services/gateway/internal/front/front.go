@@ -36,6 +36,7 @@ import (
 const (
 	retryPause        = time.Second
 	headerTimeout     = 10 * time.Second
+	sortPatience      = time.Second // for connections whose first bytes are on their way when the end begins
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
 	maxMessageBytes   = 16 << 20
@@ -141,6 +142,7 @@ func serve(ctx context.Context, settings *config.Settings, listener net.Listener
 	case <-ctx.Done():
 	}
 	slog.Info("draining")
+	split.refuse(sortPatience)
 	draining, cancel := context.WithTimeout(context.Background(), settings.Grace)
 	defer cancel()
 	ended := make(chan struct{})
@@ -151,7 +153,6 @@ func serve(ctx context.Context, settings *config.Settings, listener net.Listener
 	case <-draining.Done():
 		native.Stop()
 	}
-	_ = listener.Close()
 	if errors.Is(err, context.DeadlineExceeded) { // streams that nobody ends are cut
 		return server.Close()
 	}

@@ -54,12 +54,18 @@ func (listed) GetServiceInfo() map[string]grpc.ServiceInfo {
 	return info
 }
 
-type split struct{ http, grpc *queue }
+type split struct {
+	http, grpc *queue
+	parent     net.Listener
+	sorting    sync.WaitGroup
+}
 
 // splitListener hands connections out by how they begin.
 func splitListener(listener net.Listener) *split {
-	made := &split{http: newQueue(listener), grpc: newQueue(listener)}
+	made := &split{http: newQueue(listener), grpc: newQueue(listener), parent: listener}
+	made.sorting.Add(1)
 	go func() {
+		defer made.sorting.Done()
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
@@ -67,14 +73,31 @@ func splitListener(listener net.Listener) *split {
 				if errors.As(err, &passing) && passing.Timeout() {
 					continue
 				}
-				made.http.fail(err)
-				made.grpc.fail(err)
+				if !errors.Is(err, net.ErrClosed) {
+					made.http.fail(err)
+					made.grpc.fail(err)
+				}
 				return
 			}
-			go made.sort(conn)
+			made.sorting.Add(1)
+			go func() {
+				defer made.sorting.Done()
+				made.sort(conn)
+			}()
 		}
 	}()
 	return made
+}
+
+// refuse takes no connection any more, and returns when those that were taken have been handed out, so that none of their calls is lost.
+func (s *split) refuse(patience time.Duration) {
+	_ = s.parent.Close()
+	sorted := make(chan struct{})
+	go func() { s.sorting.Wait(); close(sorted) }()
+	select {
+	case <-sorted:
+	case <-time.After(patience): // somebody connected and says nothing
+	}
 }
 
 func (s *split) sort(conn net.Conn) {

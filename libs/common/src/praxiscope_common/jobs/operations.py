@@ -30,7 +30,9 @@ TASK_NAME = "run_operation"
 CHANNEL = "praxiscope_operation"
 FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
 DEFAULT_PRIORITY = 0
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = (
+    8  # with the pauses between them two minutes: a model server that loads its nets, a database that recovers
+)
 
 _STATES = {
     "queued": operation_pb2.OperationMetadata.STATE_QUEUED,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
 import time
@@ -22,9 +23,10 @@ from procrastinate.retry import BaseRetryStrategy
 from psycopg.types.json import Jsonb
 
 from praxiscope_common import errors
-from praxiscope_common.database import Database
+from praxiscope_common.database import Database, DatabaseUnavailableError
 from praxiscope_common.identity import CallContext, call_context
-from praxiscope_common.jobs.operations import CHANNEL, TASK_NAME, Operation
+from praxiscope_common.jobs.operations import CHANNEL, TASK_NAME, Operation, enqueue
+from praxiscope_common.jobs.queue import FencedQueue
 from praxiscope_common.status import to_status
 from praxiscope_common.telemetry.metrics import Metrics
 from praxiscope_common.telemetry.traces import extract_trace, tracer
@@ -35,8 +37,10 @@ _HEARTBEAT_S = 2.0
 _STALLED_AFTER_S = 6.0
 _POLL_S = 0.5
 _REPORT_PERIOD_S = 0.25
-_FIRST_RETRY_S = 1
-_MAX_RETRY_S = 60
+_MAX_RETRY_S = 60.0
+_DATABASE_PAUSE_S = 1.0
+_POOL_TIMEOUT_S = 5.0
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _RETRYABLE = (errors.UnavailableError, errors.ExhaustedError, errors.AbortedError, errors.DeadlineError)
 
 
@@ -52,6 +56,12 @@ class AttemptsExhaustedError(errors.InternalError):
     reason = "ATTEMPTS_EXHAUSTED"
 
 
+class DiskFullError(errors.UnavailableError):
+    """The machine that did the work has no room left on its disk; free some, then try again."""
+
+    reason = "DISK_FULL"
+
+
 class UnknownWorkError(errors.UnavailableError):
     """This worker does not know how to do this work; a newer one may."""
 
@@ -59,8 +69,8 @@ class UnknownWorkError(errors.UnavailableError):
 
 
 class _RetryLaterError(Exception):
-    def __init__(self, delay_s: int) -> None:
-        super().__init__(f"again in {delay_s} s")
+    def __init__(self, delay_s: float) -> None:
+        super().__init__(f"again in {delay_s:g} s")
         self.delay_s = delay_s
 
 
@@ -69,10 +79,11 @@ class _LostOperationError(Exception):
 
 
 class _RetryStrategy(BaseRetryStrategy):
+    """A job is over when its operation is: whatever else ends an attempt, a worker that stops or a row that cannot be written, puts it back."""
+
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        return (
-            RetryDecision(retry_in={"seconds": exception.delay_s}) if isinstance(exception, _RetryLaterError) else None
-        )
+        delay_s = exception.delay_s if isinstance(exception, _RetryLaterError) else 0.0
+        return RetryDecision(retry_in={"milliseconds": int(delay_s * 1000)})
 
 
 @dataclass(kw_only=True)
@@ -186,6 +197,7 @@ class Worker:
         metrics: Where job times and queue lengths go.
         concurrency: How many operations are worked on at once.
         grace_s: How long running operations may go on after SIGTERM before they are handed back to the queue.
+        first_retry_s: Pause before the second attempt; it doubles with every further one.
     """
 
     def __init__(
@@ -197,21 +209,25 @@ class Worker:
         metrics: Metrics,
         concurrency: int = 2,
         grace_s: float = 5.0,
+        first_retry_s: float = 1.0,
     ) -> None:
         """Prepares the worker; nothing is opened yet."""
         self._service, self._database, self._handlers = service, database, handlers
         self._metrics, self._concurrency, self._grace_s = metrics, concurrency, grace_s
+        self._first_retry_s = first_retry_s
         self._running: dict[str, asyncio.Task[Message]] = {}
         self._cancelled: set[str] = set()
         connector = PsycopgConnector(
             conninfo=database.config.conninfo().replace(
                 f"search_path={database.config.search_path}", "search_path=jobs"
             ),
-            min_size=1,
+            min_size=2,  # one listens; held from the start, so that a database without connections to spare does not stop the heartbeat
             max_size=max(3, concurrency + 1),
+            timeout=_POOL_TIMEOUT_S,
         )
         self._app = App(connector=connector)
-        self._app.task(name=TASK_NAME, queue=service, retry=_RetryStrategy())(self._run_operation)
+        self._app.job_manager = FencedQueue(connector)
+        self._app.task(name=TASK_NAME, queue=service, retry=_RetryStrategy())(self._run_job)
 
     async def run(self, stop: asyncio.Event | None = None) -> None:
         """Takes jobs until it is to stop; then takes no more and hands back what does not end within the grace.
@@ -227,9 +243,16 @@ class Worker:
         try:
             while not stop.is_set():
                 try:
+                    # Opening would wait half a minute for a database that is away, with growing pauses.
+                    await self._database.probe()
                     async with self._app.open_async():
                         await self._serve(stopped)
-                except (ConnectorException, psycopg.OperationalError, ExceptionGroup) as error:
+                except (
+                    DatabaseUnavailableError,
+                    ConnectorException,
+                    psycopg.OperationalError,
+                    ExceptionGroup,
+                ) as error:
                     logger.warning("the worker lost its database and starts over", extra={"error": str(error)})
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(stop.wait(), 1.0)
@@ -239,7 +262,7 @@ class Worker:
 
     async def _serve(self, stopped: asyncio.Task[bool]) -> None:
         async with asyncio.TaskGroup() as tasks:
-            side = [tasks.create_task(self._follow_cancellations()), tasks.create_task(self._rescue_stalled())]
+            side = [tasks.create_task(self._follow_cancellations()), tasks.create_task(self._rescue())]
             worker = asyncio.create_task(
                 self._app.run_worker_async(
                     queues=[self._service],
@@ -261,6 +284,13 @@ class Worker:
                 worker.cancel()  # procrastinate stops taking jobs and lets running ones end within the grace
                 with contextlib.suppress(asyncio.CancelledError):
                     await worker
+
+    async def _run_job(self, operation_id: str) -> None:
+        """Makes an attempt; where its outcome cannot be written, the job is put back and the next attempt finds out."""
+        try:
+            await self._run_operation(operation_id)
+        except DatabaseUnavailableError:
+            raise _RetryLaterError(_DATABASE_PAUSE_S) from None
 
     async def _run_operation(self, operation_id: str) -> None:
         operation = await self._begin(operation_id)
@@ -308,15 +338,18 @@ class Worker:
             await self._end(operation, "cancelled", context, error=CancelledOperationError())
             return "cancelled"
         # The worker itself is stopping: what was done stays in the checkpoint, and this attempt does not count.
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                "UPDATE jobs.operation SET state = 'retrying', max_attempts = max_attempts + 1, update_time = now()"
-                " WHERE operation_id = %s AND attempt_count = %s AND state = 'running'",
-                [operation.operation_id, operation.attempt_count],
-            )
+        with contextlib.suppress(DatabaseUnavailableError):  # then it counts, and the job goes back all the same
+            async with self._database.transaction() as connection:
+                await connection.execute(
+                    "UPDATE jobs.operation SET state = 'retrying', max_attempts = max_attempts + 1, update_time = now()"
+                    " WHERE operation_id = %s AND attempt_count = %s AND state = 'running'",
+                    [operation.operation_id, operation.attempt_count],
+                )
         raise _RetryLaterError(0)
 
     async def _after_failure(self, operation: Operation, context: JobContext, error: Exception) -> str:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            error = DiskFullError(retry_after_s=10.0)
         is_expected = isinstance(error, errors.DomainError) and not isinstance(error, errors.InternalError)
         if is_expected and not isinstance(error, _RETRYABLE):
             await self._end(operation, "failed", context, error=error)
@@ -334,13 +367,13 @@ class Worker:
         if operation.attempt_count >= operation.max_attempts:
             await self._end(operation, "failed", context, error=error if is_expected else AttemptsExhaustedError())
             return "dead"
-        delay_s = min(_MAX_RETRY_S, _FIRST_RETRY_S * 2 ** (operation.attempt_count - 1))
+        delay_s = min(_MAX_RETRY_S, self._first_retry_s * 2 ** (operation.attempt_count - 1))
         async with self._database.transaction() as connection:
             await connection.execute(
                 "UPDATE jobs.operation SET state = 'retrying', message = %s, update_time = now()"
                 " WHERE operation_id = %s AND attempt_count = %s AND state = 'running'",
                 [
-                    f"Attempt {operation.attempt_count} failed; the next is in {delay_s} s.",
+                    f"Attempt {operation.attempt_count} failed; the next is in {delay_s:g} s.",
                     operation.operation_id,
                     operation.attempt_count,
                 ],
@@ -349,6 +382,16 @@ class Worker:
 
     async def _begin(self, operation_id: str) -> Operation | None:
         async with self._database.transaction() as connection:
+            # Attempts that ended with the death of their worker were never judged; work that kills whoever does it ends here.
+            cursor = await connection.execute(
+                "UPDATE jobs.operation SET state = 'failed', error = %s, message = '', end_time = now(), update_time = now()"
+                " WHERE operation_id = %s AND attempt_count >= max_attempts AND NOT cancel_requested"
+                " AND state NOT IN ('succeeded', 'failed', 'cancelled')",
+                [to_status(AttemptsExhaustedError()).SerializeToString(), operation_id],
+            )
+            if cursor.rowcount:
+                logger.error("an operation's last attempt ended with its worker", extra={"operation_id": operation_id})
+                return None
             cursor = await connection.execute(
                 "UPDATE jobs.operation SET state = 'running', attempt_count = attempt_count + 1, start_time = coalesce(start_time, now()),"
                 " update_time = now() WHERE operation_id = %s AND state NOT IN ('succeeded', 'failed', 'cancelled') AND NOT cancel_requested"
@@ -399,38 +442,70 @@ class Worker:
         async for _ in listen(self._database, _POLL_S):
             if not self._running:
                 continue
-            async with self._database.transaction() as connection:
-                cursor = await connection.execute(
-                    "SELECT operation_id FROM jobs.operation WHERE operation_id = ANY(%s) AND cancel_requested",
-                    [list(self._running)],
-                )
-                asked = [row["operation_id"] for row in await cursor.fetchall()]
+            try:
+                asked = await self._asked_to_cancel()
+            except DatabaseUnavailableError as error:  # what runs goes on; the next look may succeed
+                logger.warning("cancellations cannot be looked for", extra={"reason": error.reason})
+                continue
             for operation_id in asked:
                 task = self._running.get(operation_id)
                 if task is not None and operation_id not in self._cancelled:
                     self._cancelled.add(operation_id)
                     task.cancel()
 
-    async def _rescue_stalled(self) -> None:
-        """Puts jobs of workers that died back into the queue, and tells how long the queue is."""
-        while True:
-            stalled = await self._app.job_manager.get_stalled_jobs(
-                queue=self._service, seconds_since_heartbeat=_STALLED_AFTER_S
+    async def _asked_to_cancel(self) -> Sequence[str]:
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute(
+                "SELECT operation_id FROM jobs.operation WHERE operation_id = ANY(%s) AND cancel_requested",
+                [list(self._running)],
             )
-            for job in stalled:
-                with contextlib.suppress(ConnectorException):  # another worker was first
-                    await self._app.job_manager.retry_job(job)
-                    logger.warning("a stalled job is tried again", extra={"job_id": job.id, "queue": self._service})
-            async with self._database.transaction() as connection:
-                cursor = await connection.execute(
-                    "SELECT priority, count(*) AS length FROM jobs.procrastinate_jobs"
-                    " WHERE queue_name = %s AND status = 'todo' GROUP BY priority",
-                    [self._service],
-                )
-                lengths = {row["priority"]: row["length"] for row in await cursor.fetchall()}
-            for priority in {0, *lengths}:
-                self._metrics.queue_length.labels(self._service, str(priority)).set(lengths.get(priority, 0))
+            return [row["operation_id"] for row in await cursor.fetchall()]
+
+    async def _rescue(self) -> None:
+        """Puts jobs of workers that died, and operations that lost their job, back into the queue, and tells how long the queue is."""
+        while True:
+            try:
+                await self._rescue_stalled()
+                await self._rescue_orphans()
+                await self._tell_lengths()
+            except (DatabaseUnavailableError, ConnectorException) as error:
+                logger.warning("the queue cannot be looked through", extra={"error": str(error)})
             await asyncio.sleep(_HEARTBEAT_S)
+
+    async def _rescue_stalled(self) -> None:
+        stalled = await self._app.job_manager.get_stalled_jobs(
+            queue=self._service, seconds_since_heartbeat=_STALLED_AFTER_S
+        )
+        for job in stalled:
+            if job.task_kwargs.get("operation_id") in self._running:  # it is we who were silent for a while
+                continue
+            await self._app.job_manager.retry_job(job)  # does nothing where another worker was first
+            logger.warning("a stalled job is tried again", extra={"job_id": job.id, "queue": self._service})
+
+    async def _rescue_orphans(self) -> None:
+        """An operation that is not done has a job that waits or runs; one without was lost by a fault, whatever it was, and gets a new one."""
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute(
+                "SELECT operation_id, priority FROM jobs.operation o"
+                " WHERE service = %s AND state IN ('queued', 'running', 'retrying') AND operation_id <> ALL(%s) AND NOT EXISTS"
+                "  (SELECT FROM jobs.procrastinate_jobs j WHERE j.id = o.job_id AND j.status IN ('todo', 'doing'))"
+                " FOR UPDATE SKIP LOCKED",
+                [self._service, list(self._running)],
+            )
+            for row in await cursor.fetchall():
+                await enqueue(connection, self._service, row["operation_id"], row["priority"])
+                logger.error("an operation had lost its job", extra={"operation_id": row["operation_id"]})
+
+    async def _tell_lengths(self) -> None:
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute(
+                "SELECT priority, count(*) AS length FROM jobs.procrastinate_jobs"
+                " WHERE queue_name = %s AND status = 'todo' GROUP BY priority",
+                [self._service],
+            )
+            lengths = {row["priority"]: row["length"] for row in await cursor.fetchall()}
+        for priority in {0, *lengths}:
+            self._metrics.queue_length.labels(self._service, str(priority)).set(lengths.get(priority, 0))
 
 
 async def listen(database: Database, period_s: float) -> AsyncIterator[str]:

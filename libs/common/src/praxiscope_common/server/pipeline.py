@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,14 +96,17 @@ class ServerPipeline(grpc.aio.ServerInterceptor):
         return single
 
     def _wrap_streaming(self, behaviour: Any, method: str, kind: str) -> Any:  # noqa: ANN401
-        async def streaming(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:  # noqa: ANN401
+        # One coroutine that writes, not a generator: where the caller goes away it is cancelled and cleans up in its own context, while a generator that
+        # gRPC drops is closed by whoever collects it, in another one.
+        async def streaming(request: Any, context: grpc.aio.ServicerContext) -> None:  # noqa: ANN401
             try:
                 call, handled = await _open_call(request, context, method, kind)
                 async with AsyncExitStack() as stack:
                     for stage in self._stages:
                         await stack.enter_async_context(stage(call))
-                    async for response in behaviour(handled(call), context):
-                        yield response
+                    responses = await stack.enter_async_context(aclosing(behaviour(handled(call), context)))
+                    async for response in responses:
+                        await _write(response, context)
             except Exception as error:  # noqa: BLE001  the one place where errors become statuses
                 await _abort(error, context, method)
 
@@ -135,6 +138,13 @@ async def _checked(first: Message, rest: AsyncIterator[Message], call: ServerCal
         for check in call.check_message:
             check(message)
         yield message
+
+
+async def _write(response: Any, context: grpc.aio.ServicerContext) -> None:  # noqa: ANN401  a message
+    try:
+        await context.write(response)
+    except grpc.aio.InternalError as error:  # the connection is gone, and gRPC has not cancelled the call yet
+        raise asyncio.CancelledError from error
 
 
 async def _abort(error: Exception, context: grpc.aio.ServicerContext, method: str) -> None:

@@ -12,7 +12,7 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +26,20 @@ from praxiscope_common.storage.port import (
     StoreUnavailableError,
     check_key,
 )
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_MISSING = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+
+
+@contextlib.contextmanager
+def _as_store_errors() -> Iterator[None]:
+    """Raises what the disk says as what a store says."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise StoreFullError(retry_after_s=30.0) from error
+        raise StoreUnavailableError(retry_after_s=1.0) from error
 
 
 class FilesystemStore:
@@ -50,25 +64,30 @@ class FilesystemStore:
         digest = hashlib.sha256()
         size_bytes = 0
         try:
-            with temporary.open("wb") as file:
+            with _as_store_errors():
+                file = await asyncio.to_thread(temporary.open, "wb")
+            try:
                 async for chunk in _as_chunks(chunks):
                     digest.update(chunk)
                     size_bytes += len(chunk)
-                    await asyncio.to_thread(file.write, chunk) if len(chunk) > CHUNK_BYTES // 4 else file.write(chunk)
+                    with _as_store_errors():
+                        await asyncio.to_thread(file.write, chunk)
+            finally:
+                with _as_store_errors():  # closing writes what was buffered
+                    await asyncio.to_thread(file.close)
             await asyncio.to_thread(self._publish, temporary, key, target, digest.hexdigest())
-        except OSError as error:
-            raise _store_error(error) from error
         finally:
             temporary.unlink(missing_ok=True)
         return ObjectInfo(key=key, size_bytes=size_bytes, sha256=digest.hexdigest())
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Yields the bytes from `start` up to `end`, in chunks."""
-        with self.open_seekable(key) as file:
+        with await asyncio.to_thread(self.open_seekable, key) as file:
             file.seek(start)
             left = None if end is None else max(0, end - start)
             while left is None or left > 0:
-                chunk = await asyncio.to_thread(file.read, CHUNK_BYTES if left is None else min(CHUNK_BYTES, left))
+                with _as_store_errors():
+                    chunk = await asyncio.to_thread(file.read, CHUNK_BYTES if left is None else min(CHUNK_BYTES, left))
                 if not chunk:
                     return
                 left = None if left is None else left - len(chunk)
@@ -80,8 +99,7 @@ class FilesystemStore:
 
     async def delete(self, key: str) -> None:
         """Removes the object under `key`, if there is one."""
-        self._path(key).unlink(missing_ok=True)
-        (self._checksums / key).unlink(missing_ok=True)
+        await asyncio.to_thread(self._delete, key)
 
     async def delete_prefix(self, prefix: str) -> None:
         """Removes all objects whose keys start with `prefix`, which ends with a slash."""
@@ -112,10 +130,12 @@ class FilesystemStore:
 
     def open_seekable(self, key: str) -> BinaryIO:
         """Returns a file to read from and seek in."""
-        try:
-            return self._path(key).open("rb")
-        except (FileNotFoundError, IsADirectoryError) as error:
-            raise ObjectNotFoundError(metadata={"key": key}) from error
+        path = self._path(key)
+        with _as_store_errors():
+            try:
+                return path.open("rb")
+            except _MISSING as error:
+                raise ObjectNotFoundError(metadata={"key": key}) from error
 
     async def locate_for_put(self, key: str, size_bytes: int, lifetime_s: int) -> Location:
         """Returns the key itself: whoever holds a ticket shares the folder."""
@@ -133,11 +153,17 @@ class FilesystemStore:
     def _path(self, key: str) -> Path:
         return self._objects / check_key(key)
 
+    @_as_store_errors()
+    def _delete(self, key: str) -> None:
+        self._path(key).unlink(missing_ok=True)
+        (self._checksums / key).unlink(missing_ok=True)
+
+    @_as_store_errors()
     def _stat(self, key: str) -> ObjectInfo:
         path = self._path(key)
         try:
             size_bytes = path.stat().st_size
-        except FileNotFoundError as error:
+        except _MISSING as error:
             raise ObjectNotFoundError(metadata={"key": key}) from error
         try:
             sha256 = (self._checksums / key).read_text(encoding="ascii").strip()
@@ -146,15 +172,22 @@ class FilesystemStore:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return ObjectInfo(key=key, size_bytes=size_bytes, sha256=sha256)
 
+    @_as_store_errors()
     def _publish(self, temporary: Path, key: str, target: Path, sha256: str) -> None:
         checksum = self._checksums / key
         checksum.parent.mkdir(parents=True, exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        checksum.write_text(sha256, encoding="ascii")
+        written = temporary.with_suffix(".sha256")  # a full disk leaves the checksum of the object before as it was
+        try:
+            written.write_text(sha256, encoding="ascii")
+            written.replace(checksum)
+        finally:
+            written.unlink(missing_ok=True)
         temporary.replace(target)
 
+    @_as_store_errors()
     def _move(self, source: str, target: str) -> None:
         source_path, target_path = self._path(source), self._path(target)
         if not source_path.exists() and not target_path.exists():
@@ -172,9 +205,3 @@ async def _as_chunks(chunks: AsyncIterator[bytes] | bytes) -> AsyncIterator[byte
         return
     async for chunk in chunks:
         yield chunk
-
-
-def _store_error(error: OSError) -> Exception:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return StoreFullError(retry_after_s=30.0)
-    return StoreUnavailableError(retry_after_s=1.0)

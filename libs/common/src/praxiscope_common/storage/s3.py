@@ -41,6 +41,7 @@ class S3Store:
         access_key_id: Who asks.
         secret_access_key: Their secret.
         thread_count: How many calls run at once.
+        timeout_s: How long the store may be silent before it counts as away; three tries fit into a call's thirty seconds.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class S3Store:
         access_key_id: str,
         secret_access_key: Secret,
         thread_count: int = 16,
+        timeout_s: float = 9.0,
     ) -> None:
         """Prepares the client; nothing is sent yet."""
         self._bucket = bucket
@@ -65,10 +67,10 @@ class S3Store:
             config=Config(
                 signature_version="s3v4",
                 s3={"addressing_style": "path"},
-                retries={"max_attempts": 4, "mode": "standard"},
+                retries={"total_max_attempts": 3, "mode": "standard"},
                 max_pool_connections=thread_count,
-                connect_timeout=3,
-                read_timeout=30,
+                connect_timeout=min(3.0, timeout_s),
+                read_timeout=timeout_s,
             ),
         )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from praxiscope_common.database import Connection
@@ -10,14 +11,25 @@ from praxiscope_common.tokens import Revocation
 
 ACCESS_LIFETIME = timedelta(hours=1)
 _KEPT_S = ACCESS_LIFETIME.total_seconds() + 60
+_SETTLED_AFTER_S = 10
 
 
-async def revoke(connection: Connection, *, session: str = "", subject: str = "", project_id: str = "") -> None:
-    """Revokes the access tokens issued until now to a session, or to a subject in a project or in all."""
+async def revoke(
+    connection: Connection,
+    *,
+    session: str = "",
+    subject: str = "",
+    project_id: str = "",
+    clock: Callable[[], float] = time.time,
+) -> None:
+    """Revokes the access tokens issued until now to a session, or to a subject in a project or in all.
+
+    "Now" is by the clock that tokens are issued by: the database's may be another.
+    """
     await connection.execute(
         "INSERT INTO auth.revocation (session_id, subject, project_id, issued_until, expire_time)"
-        " VALUES (%s, %s, %s, clock_timestamp(), clock_timestamp() + make_interval(secs => %s))",
-        [session, subject, project_id, _KEPT_S],
+        " VALUES (%s, %s, %s, to_timestamp(%s), clock_timestamp() + make_interval(secs => %s))",
+        [session, subject, project_id, clock(), _KEPT_S],
     )
 
 
@@ -29,9 +41,9 @@ async def list_revocations(connection: Connection, cursor_id: int, limit: int) -
     """
     cursor = await connection.execute(
         "SELECT revocation_id, session_id, subject, project_id, extract(epoch FROM issued_until)::float8 AS issued_until_s,"
-        " issued_until < clock_timestamp() - interval '10 seconds' AS is_settled"
+        " expire_time < clock_timestamp() + make_interval(secs => %s) AS is_settled"
         " FROM auth.revocation WHERE revocation_id > %s AND expire_time > now() ORDER BY revocation_id LIMIT %s",
-        [cursor_id, limit],
+        [_KEPT_S - _SETTLED_AFTER_S, cursor_id, limit],
     )
     rows = await cursor.fetchall()
     settled = [row["revocation_id"] for row in rows if row["is_settled"]]
