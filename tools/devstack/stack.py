@@ -176,6 +176,7 @@ class Stack:
             environment[f"{prefix}TICKET_KEY_FILE"] = str(self.secrets.ed25519_key("tickets")[0])
         if name == "vision_inference":
             environment[f"{prefix}TRITON_ADDRESS"] = settings.address("triton-grpc")
+            environment[f"{prefix}TRITON_IS_LOCAL"] = "true"
             environment[f"{prefix}MODEL_CARDS"] = str(CHECKOUT / "models")
         return environment | {key: value for key, value in settings.extra.items() if key.startswith(prefix)}
 

@@ -14,8 +14,8 @@ import pytest
 from tracking_service.core.config import BYTETRACK_PRESET
 
 BENCH = Path(__file__).resolve().parents[3] / "bench" / "accuracy" / "motion_sample.py"
-# Missed so far, see services/biomechanics/README.md: the test below fails as soon as it is reached, and then this goes.
-KNOWN_MISSES = {"jitter of the standing man's knee_angle_r"}
+# Missed so far, see README.md beside this: the test below fails as soon as it is reached, and then this goes.
+KNOWN_MISSES = {"left and right of the man's legs (turn and two crossings)"}
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +38,7 @@ def figures(bench: ModuleType) -> dict:
 def test_every_goal_is_reached_but_the_known_misses(figures: dict) -> None:
     missed = {name: figure.value for name, figure in figures.items() if not figure.is_reached}
     assert set(missed) == KNOWN_MISSES, missed
-    assert len(figures) == 9
-
-
-def test_the_known_miss_gets_no_worse(figures: dict) -> None:
-    for name in KNOWN_MISSES:
-        assert float(figures[name].value.split()[0]) < 2.6
+    assert len(figures) == 10
 
 
 def test_a_tracker_that_forgets_soon_fails_the_figure(bench: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,5 +54,6 @@ def test_exchanged_legs_fail_the_figure(bench: ModuleType) -> None:
         analysis.persons, key=lambda person: float(abs(person.boxes_xyxy_px[-1, 0] - person.boxes_xyxy_px[0, 0]))
     )
     points = woman.points_px[:, [*range(13), 14, 13, 16, 15, *range(17, 21)]]
-    count, wrong = bench.count_right_sides(dataclasses.replace(woman, points_px=points))
-    assert len(wrong) == count
+    exchanged = dataclasses.replace(woman, points_px=points)
+    rows, wrong = bench.count_right_sides({"woman": exchanged, "man": exchanged})
+    assert sum(name == "woman" for name, _ in wrong) == sum(row["person"] == "woman" for row in rows)

@@ -6,6 +6,7 @@ Needs the model environment (.venv-models) and the sample video; see the fixture
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from tritonclient.grpc.aio import InferenceServerClient
 
 from praxiscope_media import MediaLimits, VideoSource
 from tests.support.models import REPOSITORY, find_sample_video, run_models
@@ -67,7 +69,10 @@ def session(model: str) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(REPOSITORY / model / "1" / "model.onnx", providers=["CPUExecutionProvider"])
 
 
-def test_the_server_gives_what_onnxruntime_gives(triton: RunningTriton, pictures: dict[int, np.ndarray]) -> None:
+@pytest.mark.parametrize("is_local", [False, True], ids=["sent", "shared"])
+def test_the_server_gives_what_onnxruntime_gives(
+    triton: RunningTriton, pictures: dict[int, np.ndarray], is_local: bool
+) -> None:
     picture = pictures[80]
     window = CropWindow(center_x_px=1220, center_y_px=728, side_px=520, size_px=256)
     crops = cut_crops(picture, [window, window])
@@ -75,7 +80,7 @@ def test_the_server_gives_what_onnxruntime_gives(triton: RunningTriton, pictures
     objects = cut_crops(picture, [CropWindow(center_x_px=884, center_y_px=497, side_px=1768, size_px=512)])[0]
 
     async def ask() -> tuple[np.ndarray, tuple[np.ndarray, ...], np.ndarray]:
-        async with TritonModels(settings(triton), metadata=dict) as models:
+        async with TritonModels(settings(triton, is_local=is_local), metadata=dict) as models:
             assert await models.are_ready()
             persons = await models.detect_persons(search[64:320])
             return persons, await models.estimate_landmarks(crops), await models.detect_objects(objects)
@@ -96,6 +101,48 @@ def test_the_server_gives_what_onnxruntime_gives(triton: RunningTriton, pictures
     name = object_net.get_inputs()[0].name
     expected_objects = object_net.run(["detections"], {name: objects[None].astype(np.float32)})[0]
     np.testing.assert_allclose(detections, expected_objects[0], rtol=_SAME, atol=1e-2)
+
+
+def test_a_server_that_forgot_the_shared_memory_is_told_again_and_inputs_at_the_same_time_do_not_mix(
+    triton: RunningTriton, pictures: dict[int, np.ndarray]
+) -> None:
+    windows = [CropWindow(center_x_px=400 + 20 * i, center_y_px=300, side_px=500, size_px=256) for i in range(24)]
+    crops = cut_crops(pictures[80], windows)
+
+    async def ask() -> tuple[list[np.ndarray], list[np.ndarray]]:
+        async with TritonModels(settings(triton), metadata=dict) as models:
+            alone = [(await models.estimate_landmarks(crop[None]))[0] for crop in crops]
+        async with (
+            TritonModels(settings(triton, is_local=True), metadata=dict) as models,
+            InferenceServerClient(triton.grpc_address) as server,
+        ):
+            together = await asyncio.gather(*(models.estimate_landmarks(crop[None]) for crop in crops))
+            await server.unregister_system_shared_memory()
+            again = await asyncio.gather(*(models.estimate_landmarks(crop[None]) for crop in crops[:4]))
+        return alone, [answer[0] for answer in (*together, *again)]
+
+    alone, shared = asyncio.run(ask())
+    for expected, found in zip([*alone, *alone[:4]], shared, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_the_shared_memory_is_gone_after_the_end_and_so_is_that_of_killed_processes(triton: RunningTriton) -> None:
+    def files() -> set[Path]:
+        return set(Path("/dev/shm").glob("praxiscope-*"))
+
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left_behind = Path(f"/dev/shm/praxiscope-{ended.pid}-0")
+    left_behind.touch()
+    before = files()
+
+    async def ask() -> set[Path]:
+        async with TritonModels(settings(triton, is_local=True), metadata=dict) as models:
+            await models.detect_persons(np.zeros((64, 64, 3), np.uint8))
+            return files() - before
+
+    assert len(asyncio.run(ask())) == 1
+    assert files() == before - {left_behind}
 
 
 def center(box: np.ndarray) -> tuple[float, float]:

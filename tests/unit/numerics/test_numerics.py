@@ -20,7 +20,7 @@ vectors = arrays(np.float64, (3,), elements=st.floats(-10, 10)).filter(lambda v:
 def test_public_names_are_pinned_and_sorted() -> None:
     assert list(numerics.__all__) == sorted(numerics.__all__)
     assert all(hasattr(numerics, name) for name in numerics.__all__)
-    assert len(numerics.__all__) == 17
+    assert len(numerics.__all__) == 18
 
 
 @given(angles, angles)
@@ -181,3 +181,14 @@ def test_frames_are_right_handed_and_follow_their_directions(
 def test_parallel_directions_span_no_frame() -> None:
     up = np.array([0.0, 1.0, 0.0])
     assert np.isnan(numerics.build_frame(up, 2.0 * up, axes="yz")).all()
+
+
+def test_noise_is_measured_in_spite_of_quick_movement_and_of_gaps() -> None:
+    random = np.random.default_rng(5)
+    time_s = np.arange(600) / 30.0
+    movement = 20.0 * np.sin(2.0 * np.pi * 2.0 * time_s)
+    seen = movement + random.normal(0.0, 2.0, len(time_s))
+    seen[100:110] = np.nan
+    assert numerics.measure_jitter(seen) > 2.5
+    assert numerics.measure_noise(seen, time_s, movement_hz=6.0) == pytest.approx(2.0, rel=0.12)
+    assert numerics.measure_noise(movement, time_s, movement_hz=6.0) < 0.2

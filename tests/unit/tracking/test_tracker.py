@@ -162,6 +162,18 @@ def test_unsure_detections_keep_a_track_but_start_none() -> None:
     assert len({f[0] for f in seen}) == 1
 
 
+@pytest.mark.parametrize(("coast", "is_kept"), [(0, False), (2, True)])
+def test_an_unsure_detection_finds_a_track_that_was_lost_a_moment_ago_only_where_that_is_allowed(
+    coast: int, is_kept: bool
+) -> None:
+    frames = walk(count=1, frame_count=12)
+    scores = {8: 0.0, 9: 0.0, 10: 0.2, 11: 0.2}
+    frames = [(b, np.array([scores.get(i, 0.9)])) for i, (b, _) in enumerate(frames)]
+    seen = run(ByteTrackConfig(unsure_coast_frames=coast), frames)
+    assert seen[8] == seen[9] == {}
+    assert (seen[10] == seen[11] == seen[7]) == is_kept
+
+
 def test_a_person_lost_for_two_seconds_is_found_again_within_reach_and_not_beyond() -> None:
     def lose(jump_px: float) -> list[dict[int, int]]:
         frames = walk(count=1, frame_count=100)

@@ -116,6 +116,9 @@ class FakeModels:
                 box = near[0].box()
                 along = np.linspace(0, 1, 39)[:, None]
                 points = box[:2] + along * (box[2:] - box[:2])
+                center = (box[:2] + box[2:]) / 2
+                towards_head = np.array([math.sin(near[0].upright_rad), -math.cos(near[0].upright_rad)])
+                points[33:35] = center, center + towards_head * near[0].height_px / 2
                 landmarks[i_window, :, :2] = (points - affine[:, 2]) @ np.linalg.inv(affine[:, :2]).T
                 landmarks[i_window, :, 3:] = 4.0
                 presence[i_window] = near[0].presence

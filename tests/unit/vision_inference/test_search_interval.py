@@ -36,6 +36,7 @@ class Models:
         points = np.zeros((count, 39, 5), np.float32)
         points[:, :, 0] = np.linspace(80, 176, 39)
         points[:, :, 1] = np.linspace(24, 232, 39)
+        points[:, 33:35, :2] = (128, 128), (128, 26)  # the hips' middle, and above the head
         points[:, :, 3:] = 10.0  # sure and present
         return points, np.zeros((count, 39, 3), np.float32), np.ones(count, np.float32)
 

@@ -172,3 +172,26 @@ def measure_jitter(samples: Float[FloatArray, " time"]) -> float:
     if not len(second):
         return float("nan")
     return float(STD_PER_MAD * np.median(np.abs(second)) / np.sqrt(6.0))
+
+
+def measure_noise(
+    samples: Float[FloatArray, " time"], time_s: Float[FloatArray, " time"], *, movement_hz: float
+) -> float:
+    """Estimates the standard deviation of frame-to-frame noise of something that moves.
+
+    `measure_jitter` takes a quick movement for noise: its second difference is not small. Here what is slower than
+    `movement_hz` is taken out first, and what the filter takes out of the noise by that is made up for.
+
+    Args:
+        samples: Values over evenly spaced time, NaN where missing.
+        time_s: Times in seconds, strictly increasing.
+        movement_hz: Frequency up to which a change is movement.
+
+    Returns:
+        Noise in the unit of the samples, as if it were white; NaN with fewer than three samples in a row.
+    """
+    rest = samples - filter_low_pass(samples, time_s, cutoff_hz=movement_hz)
+    angle = min(2.0 * np.pi * movement_hz * float(np.median(np.diff(time_s))), np.pi)
+    # White noise's second differences have the spectrum (2 - 2 cos w)^2; this is the part of it below the cut-off.
+    below = (6.0 * angle - 8.0 * np.sin(angle) + np.sin(2.0 * angle)) / (6.0 * np.pi)
+    return measure_jitter(rest) / float(np.sqrt(max(1.0 - below, 1e-9)))

@@ -32,7 +32,8 @@ class Vision:
         self.executor = ThreadPoolExecutor(config.pixel_thread_count, thread_name_prefix="pixels")
         self.store = open_store(config.store)
         self.library = open_channel(config.library_address)
-        self.triton = TritonModels(TritonSettings(address=config.triton_address), metadata=lambda: dict(inject_trace()))
+        settings = TritonSettings(address=config.triton_address, is_local=config.is_triton_local)
+        self.triton = TritonModels(settings, metadata=lambda: dict(inject_trace()))
         self.registry = TritonRegistry(config.triton_address, config.model_cards)
 
     def create_server(self) -> Server:

@@ -21,6 +21,7 @@ class VisionConfig:
         store: Where bytes are.
         library_address: `host:port` of the library.
         triton_address: `host:port` of Triton's gRPC service.
+        is_triton_local: Whether Triton is on this machine and may read our shared memory.
         model_cards: Folder with `{model}/card.md`.
         limits: What a file may cost.
         max_observations: How many videos, pictures and live streams are looked at at once.
@@ -31,6 +32,7 @@ class VisionConfig:
     store: StoreConfig
     library_address: str
     triton_address: str
+    is_triton_local: bool
     model_cards: Path
     limits: MediaLimits
     max_observations: int
@@ -50,6 +52,7 @@ def read_config(environ: Mapping[str, str]) -> VisionConfig:
         store=read_store_config(reader),
         library_address=reader.text("LIBRARY_ADDRESS"),
         triton_address=reader.text("TRITON_ADDRESS"),
+        is_triton_local=reader.flag("TRITON_IS_LOCAL", default=False),
         model_cards=reader.path("MODEL_CARDS", Path("models")),
         limits=MediaLimits(
             max_pixels=reader.integer("MAX_PIXELS", defaults.max_pixels),

@@ -21,8 +21,8 @@ from biomechanics_service.core.confidence import (
 from biomechanics_service.core.config import MotionConfig
 from biomechanics_service.core.fusion import fit_local_motion
 from biomechanics_service.core.gait import find_gait_events
-from biomechanics_service.core.landmarks import POINT_NAMES
-from biomechanics_service.core.points import MergedPoints, merge_person, place_markers
+from biomechanics_service.core.landmarks import POINT_NAMES, pair_indices
+from biomechanics_service.core.points import LIMB_PARTS, MergedPoints, merge_person, place_markers
 from biomechanics_service.core.types import (
     AngleSeries,
     BoolArray,
@@ -134,8 +134,34 @@ def _measure_plane_angle(
         rate_scores(merged.scores, merged.is_filled, angle.points),
     ]
     factor = config.confidence.single_net_factor if angle.is_single_net else 1.0
+    factor = factor * _rate_sides(angle, merged, raw, facing, config)
     is_filled = np.asarray(merged.is_filled[:, indices].any(axis=1))
     return _finish_angle(angle.name, raw, signs, factor, is_filled, time_s, config)
+
+
+def _rate_sides(
+    angle: PlaneAngle, merged: MergedPoints, raw_deg: FloatArray, facing: FloatArray, config: MotionConfig
+) -> FloatArray:
+    """Rates how much depends on the repair of the sides: whoever mixed them up is no witness of which side it is.
+
+    Where both sides have the same angle it does not matter which is which.
+
+    Returns:
+        Sign in (0, 1]: 1 where neither net's sides, or both nets', were exchanged, `exchanged_factor` where one was and
+        the other side's angle is quite another. [T]
+    """
+    sign = np.ones(len(raw_deg))
+    for limb, parts in LIMB_PARTS.items():
+        pairs = np.array([pair_indices(part) for part in parts])  # [K, side]
+        if not {POINT_NAMES[index] for index in pairs.ravel()} & set(angle.points):
+            continue
+        other = merged.points_px.copy()
+        other[:, pairs.ravel()] = merged.points_px[:, pairs[:, ::-1].ravel()]
+        difference = np.abs(raw_deg - np.degrees(angle.measure(other, facing)))
+        same = 1.0 / (1.0 + (np.nan_to_num(difference, nan=np.inf) / config.confidence.sides_deg) ** 2)
+        lowest = config.confidence.exchanged_factor
+        sign = np.where(merged.is_exchanged[limb], sign * (lowest + (1.0 - lowest) * same), sign)
+    return sign
 
 
 def _measure_space_angles(merged: MergedPoints, time_s: FloatArray, config: MotionConfig) -> dict[str, AngleSeries]:

@@ -97,9 +97,9 @@ class FusionConfig:
         max_offset: Largest offset that passes for a matter of definition, [0, 1]. 0.12: hips of a crouching body
             differ by so much.
         distance_scale: Distance from the movement of the neighbours at which a sample counts half in finding that
-            movement, [0.001, 1].
+            movement, [0.001, 1]. 0.02 (8 px of 380): half the usual disagreement of the nets.
         tie_distance: Nets closer to each other than this are merged by `blazepose_share` alone, [0.0001, 1].
-        reject_distance: Distance from there beyond which a net's point counts as not seen, [0.001, 1]. 0.06 (23 px of
+        reject_distance: Distance from there beyond which a net's point counts as not seen, [0.001, 1]. 0.08 (30 px of
             380) is twice the usual disagreement of the nets.
         blazepose_share: Weight of BlazePose where both agree with the movement, [0, 1]. 0.7: inverse variances of the
             flicker of knee angles (MoveNet 2.5 to 5 degrees, BlazePose full 1.5 to 4). One weight for all points: a
@@ -109,9 +109,9 @@ class FusionConfig:
     half_window: int = field(default=5, metadata={"low": 1, "high": 30})
     offset_half_window: int = field(default=20, metadata={"low": 1, "high": 300})
     max_offset: float = _parameter(0.12, 0.0, 1.0)
-    distance_scale: float = _parameter(0.04, 0.001, 1.0)
+    distance_scale: float = _parameter(0.02, 0.001, 1.0)
     tie_distance: float = _parameter(0.01, 0.0001, 1.0)
-    reject_distance: float = _parameter(0.06, 0.001, 1.0)
+    reject_distance: float = _parameter(0.08, 0.001, 1.0)
     blazepose_share: float = _parameter(0.7, 0.0, 1.0)
 
     def __post_init__(self) -> None:
@@ -155,17 +155,22 @@ class ConfidenceConfig:
         min_bone_ratio: A limb drawn shorter than this share of its usual length is foreshortened or wrong, [0, 1].
         max_bone_ratio: A limb drawn longer than this many usual lengths is wrong, [1, 5].
         single_net_factor: Factor where only one net sees a point (the feet), [0, 1].
+        exchanged_factor: Factor where the repair had to exchange one net's sides, [0, 1]: that net is no witness of which
+            side it is, and the nets of a pair of legs that pass each other may both be wrong.
+        sides_deg: Difference of the two sides' angles at which half of that factor counts, degrees, [1, 180].
         filled_factor: Factor on values that were put into a gap, [0, 1].
         min_confidence: An angle below is a guess and is left out, [0, 1].
     """
 
-    agreement_deg: float = _parameter(26.0, 1.0, 180.0)
+    agreement_deg: float = _parameter(30.0, 1.0, 180.0)
     agreement_distance: float = _parameter(0.12, 0.001, 2.0)
     min_agreement: float = _parameter(0.2, 0.0, 1.0)
     continuity_deg: float = _parameter(15.0, 1.0, 180.0)
     min_bone_ratio: float = _parameter(0.6, 0.0, 1.0)
     max_bone_ratio: float = _parameter(1.25, 1.0, 5.0)
     single_net_factor: float = _parameter(0.7, 0.0, 1.0)
+    exchanged_factor: float = _parameter(0.4, 0.0, 1.0)
+    sides_deg: float = _parameter(10.0, 1.0, 180.0)
     filled_factor: float = _parameter(0.5, 0.0, 1.0)
     min_confidence: float = _parameter(0.15, 0.0, 1.0)
 

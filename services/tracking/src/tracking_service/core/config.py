@@ -122,6 +122,8 @@ class ByteTrackConfig:
         coast_frames: Frames for which a lost track's predicted box takes part in the associations by overlap, [0,
             10000]. Equal to the buffer in the
             paper; shorter where people turn and stop, because a box that coasts for seconds is a wrong box.
+        unsure_coast_frames: Frames for which a lost track may take an unsure detection that overlaps its predicted box,
+            [0, 10000]. 0 in the paper; a few where the detector's scores fall just when somebody moves fast.
         relink: How tracks that no longer coast are found again; None: not at all, as in the paper.
         kalman: Noise of the motion model.
     """
@@ -134,6 +136,7 @@ class ByteTrackConfig:
     max_tentative_cost: float = _parameter(0.7, 0.0, 1.0)
     lost_buffer_frames: int = field(default=30, metadata={"low": 0, "high": 10_000})
     coast_frames: int = field(default=30, metadata={"low": 0, "high": 10_000})
+    unsure_coast_frames: int = field(default=0, metadata={"low": 0, "high": 10_000})
     relink: RelinkConfig | None = None
     kalman: KalmanConfig = KalmanConfig()
 
@@ -163,6 +166,7 @@ PEOPLE_PRESET = ByteTrackConfig(
     max_tentative_cost=0.9,
     lost_buffer_frames=150,
     coast_frames=10,
+    unsure_coast_frames=3,
     relink=RelinkConfig(),
     kalman=KalmanConfig(velocity_noise=1 / 40),
 )

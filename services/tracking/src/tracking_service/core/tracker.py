@@ -254,7 +254,7 @@ class ByteTracker(_TrackTable):
         found_detections: list[IntArray] = []
         coasting = np.flatnonzero(is_confirmed & (lost_frames <= config.coast_frames + 1))
         left, sure = match(coasting, sure, config.max_high_cost, is_weighted=True)
-        left = left[self._lives[left, LAST_FRAME] == previous_frame]
+        left = left[self._lives[left, LAST_FRAME] >= previous_frame - config.unsure_coast_frames]
         _, unsure = match(left, unsure, config.max_low_cost, is_weighted=False)
         _, sure = match(np.flatnonzero(~is_confirmed), sure, config.max_tentative_cost, is_weighted=True)
         if config.relink is not None and len(sure):

@@ -14,6 +14,9 @@ from praxiscope_media import Frame, decode_image
 from vision_inference_service.core.geometry import CropWindow
 from vision_inference_service.core.types import ImageArray
 
+# Bilinear sampling looks at two neighbouring pixels; it steps over at most so many.
+_MAX_SAMPLE_STEP_PX = 1.5
+
 
 class VideoFramePixels:
     """A video's frame behind the core's port `FramePixels`.
@@ -111,10 +114,10 @@ def cut_crops(image_rgb: ImageArray, windows: Sequence[CropWindow]) -> ImageArra
 
 
 def _cut_crop(image_rgb: ImageArray, window: CropWindow) -> ImageArray:
-    """Bilinear; what shrinks to less than half is averaged down first, or thin limbs fall between the samples."""
+    """Bilinear; what shrinks is averaged over areas first, or thin limbs fall between the samples."""
     source_from_crop = window.source_from_crop().astype(np.float64)
-    shrink = int(window.source_px_per_crop_px)
-    if shrink >= 2:
+    shrink = window.source_px_per_crop_px / _MAX_SAMPLE_STEP_PX
+    if shrink > 1.0:
         image_rgb, source_from_crop = _average_down(image_rgb, window, source_from_crop, shrink)
     # OpenCV's pixel centres are at whole numbers, ours at halves.
     index_from_index = source_from_crop.copy()
@@ -132,23 +135,25 @@ def _cut_crop(image_rgb: ImageArray, window: CropWindow) -> ImageArray:
 
 
 def _average_down(
-    image_rgb: ImageArray, window: CropWindow, source_from_crop: NDArray[np.float64], shrink: int
+    image_rgb: ImageArray, window: CropWindow, source_from_crop: NDArray[np.float64], shrink: float
 ) -> tuple[ImageArray, NDArray[np.float64]]:
-    """The part of the picture under the square, averaged over `shrink` x `shrink` pixels, and the map into it."""
+    """The part of the picture under the square, averaged over about `shrink` pixels a side, and the map into it.
+
+    The factor goes smoothly with the square's size: a step in it would make a person's landmarks jump whenever the
+    square's size crosses the step.
+    """
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * window.size_px
     reached = corners @ source_from_crop[:, :2].T + source_from_crop[:, 2]
     height_px, width_px = image_rgb.shape[:2]
     low_x, low_y = np.clip(np.floor(reached.min(axis=0)).astype(int), 0, (width_px - 1, height_px - 1))
     high_x, high_y = np.clip(np.ceil(reached.max(axis=0)).astype(int), (low_x + 1, low_y + 1), (width_px, height_px))
-    column_count = -(-(high_x - low_x) // shrink)
-    row_count = -(-(high_y - low_y) // shrink)
+    part_wh = np.array([high_x - low_x, high_y - low_y])
+    small_wh = np.maximum(np.round(part_wh / shrink).astype(int), 1)
     part = image_rgb[low_y:high_y, low_x:high_x]
-    # Whole blocks only, so that the scale is exactly `shrink`.
-    pad = ((0, row_count * shrink - part.shape[0]), (0, column_count * shrink - part.shape[1]), (0, 0))
-    averaged = cv2.resize(np.pad(part, pad, mode="edge"), (column_count, row_count), interpolation=cv2.INTER_AREA)
+    averaged = cv2.resize(part, (int(small_wh[0]), int(small_wh[1])), interpolation=cv2.INTER_AREA)
     part_from_crop = source_from_crop.copy()
     part_from_crop[:, 2] -= (low_x, low_y)
-    return np.asarray(averaged, np.uint8), np.asarray(part_from_crop / shrink)
+    return np.asarray(averaged, np.uint8), np.asarray(part_from_crop * (small_wh / part_wh)[:, None])
 
 
 async def _run(executor: Executor, work: object, *arguments: object) -> ImageArray:

@@ -1,22 +1,34 @@
-"""The nets behind the core's ports, served by Triton over gRPC. Only small uint8 tensors travel, never frames."""
+"""The nets behind the core's ports, served by Triton over gRPC. Only small uint8 tensors travel, never frames.
+
+Where Triton is on the same machine, not even those: they are put into memory that both see (`shared_memory`).
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
 import grpc
 import numpy as np
-from tritonclient.grpc import InferInput
+from tritonclient.grpc import InferInput, InferResult
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from praxiscope_common.errors import DeadlineError, DomainError, InternalError, UnavailableError
+from vision_inference_service.adapters.shared_memory import SharedWindow
 from vision_inference_service.core.types import FloatArray, ImageArray
 
 _INPUT_NAME = "images"
 _INPUT_TYPE = "UINT8"
+# The largest usual input is eight crops of 256 x 256; a live picture that is larger is sent.
+_SLOT_BYTES = 8 * 256 * 256 * 3
+_SLOT_COUNT = 16
+_GOODBYE_S = 1.0
+_UNKNOWN_REGION = "shared memory region"
+"""Part of Triton's words about a region that it does not know, as after a start anew; they carry no code of their own."""
 
 
 class ModelServerUnavailableError(UnavailableError):
@@ -48,6 +60,7 @@ class TritonSettings:
         pose_model: Name of the landmark net.
         object_model: Name of the object detector.
         versions: Version by model name; a model that is not in it runs in its latest version.
+        is_local: Whether Triton runs on this machine and may read this process' shared memory.
     """
 
     address: str
@@ -56,6 +69,7 @@ class TritonSettings:
     pose_model: str = "blazepose_full"
     object_model: str = "centernet"
     versions: Mapping[str, str] = field(default_factory=dict)
+    is_local: bool = False
 
 
 class TritonModels:
@@ -72,6 +86,9 @@ class TritonModels:
         self._settings = settings
         self._metadata = metadata
         self._client = InferenceServerClient(settings.address)
+        self._window = SharedWindow(slot_bytes=_SLOT_BYTES, slot_count=_SLOT_COUNT) if settings.is_local else None
+        self._registering = asyncio.Lock()
+        self._is_registered = False
 
     async def detect_persons(self, image_rgb: ImageArray) -> FloatArray:
         """Finds up to six people in (H, W, 3); see `PoseModels`."""
@@ -109,7 +126,12 @@ class TritonModels:
             return False
 
     async def close(self) -> None:
-        """Closes the channel."""
+        """Closes the channel and lets go of the shared memory."""
+        if self._window is not None:
+            if self._is_registered:
+                with contextlib.suppress(InferenceServerException):
+                    await self._client.unregister_system_shared_memory(self._window.key, client_timeout=_GOODBYE_S)
+            self._window.close()
         await self._client.close()
 
     async def __aenter__(self) -> TritonModels:
@@ -130,15 +152,12 @@ class TritonModels:
     ) -> dict[str, FloatArray]:
         """One inference; a server can be up and answer with nothing, so the shapes are checked."""
         tensor = InferInput(_INPUT_NAME, list(images.shape), _INPUT_TYPE)
-        tensor.set_data_from_numpy(np.ascontiguousarray(images))
         try:
-            answer = await self._client.infer(
-                model,
-                [tensor],
-                model_version=self._version(model),
-                client_timeout=self._settings.deadline_s,
-                headers=dict(self._metadata()),
-            )
+            if self._window is not None and images.nbytes <= self._window.slot_bytes:
+                answer = await self._ask_through(self._window, model, tensor, images)
+            else:
+                tensor.set_data_from_numpy(np.ascontiguousarray(images))
+                answer = await self._ask(model, tensor)
         except InferenceServerException as error:
             raise _translate(error, model) from error
         arrays: dict[str, FloatArray] = {}
@@ -151,6 +170,40 @@ class TritonModels:
                 )
             arrays[name] = np.asarray(array, np.float32)
         return arrays
+
+    async def _ask(self, model: str, tensor: InferInput) -> InferResult | None:
+        return await self._client.infer(
+            model,
+            [tensor],
+            model_version=self._version(model),
+            client_timeout=self._settings.deadline_s,
+            headers=dict(self._metadata()),
+        )
+
+    async def _ask_through(
+        self, window: SharedWindow, model: str, tensor: InferInput, images: ImageArray
+    ) -> InferResult | None:
+        """Asks with the input in shared memory; a server that was started anew is told of the memory again."""
+        async with window.filled(images) as offset:
+            tensor.set_shared_memory(window.key, images.nbytes, offset)
+            if not self._is_registered:
+                await self._register(window)
+            try:
+                return await self._ask(model, tensor)
+            except InferenceServerException as error:
+                if _UNKNOWN_REGION not in str(error.message()):
+                    raise
+                self._is_registered = False
+            await self._register(window)
+            return await self._ask(model, tensor)
+
+    async def _register(self, window: SharedWindow) -> None:
+        async with self._registering:
+            if not self._is_registered:
+                await self._client.register_system_shared_memory(
+                    window.key, window.key, window.byte_size, client_timeout=self._settings.deadline_s
+                )
+                self._is_registered = True
 
 
 _UNAVAILABLE_CODES = frozenset(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from vision_inference_service.core.geometry import CropWindow, SearchGrid, box_around
 from vision_inference_service.core.types import (
     KEYPOINT_COUNT,
     LANDMARK_COUNT,
+    BodyCircle,
     FloatArray,
     ObjectObservation,
     PersonCandidate,
@@ -90,20 +93,27 @@ def decode_pose(landmarks: FloatArray, world: FloatArray, presence: float, windo
     The crop's turn is undone for the metric landmarks too, so that their axes are the upright frame's.
 
     Args:
-        landmarks: (39, 5) x, y, z in crop pixels, visibility and presence logits. The last six are auxiliary and left
-            out.
+        landmarks: (39, 5) x, y, z in crop pixels, visibility and presence logits. Of the last six, which are
+            auxiliary, the first is the middle of the hips, the second lies towards the head on the body's circle.
         world: (39, 3) metres, in the crop's axes.
         presence: 0..1.
         window: The crop.
     """
     used = landmarks[:LANDMARK_COUNT]
     metres = world[:LANDMARK_COUNT].astype(np.float32)
+    center, top = window.to_source(landmarks[LANDMARK_COUNT : LANDMARK_COUNT + 2, :2]).astype(float)
     return PoseEstimate(
         landmarks_px=np.concatenate(
             [window.to_source(used[:, :2]), used[:, 2:3] * window.source_px_per_crop_px, _logistic(used[:, 3:])], axis=1
         ).astype(np.float32),
         world_landmarks_m=np.concatenate([metres[:, :2] @ window.rotation_matrix().T, metres[:, 2:]], axis=1),
         pose_presence=float(presence),
+        circle=BodyCircle(
+            center_x_px=center[0],
+            center_y_px=center[1],
+            radius_px=max(math.hypot(*(top - center)), 1.0),
+            lean_rad=math.atan2(top[0] - center[0], center[1] - top[1]),
+        ),
     )
 
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision_inference_service.core.geometry import box_center
-from vision_inference_service.core.types import FloatArray
+from vision_inference_service.core.types import BodyCircle, FloatArray
 
-REGION_ROW_LENGTH = 10
+REGION_ROW_LENGTH = 15
 """Numbers of a region in `RegionMemory.to_array`."""
 
 
@@ -30,6 +30,8 @@ class Region:
         seen_offset_s: Media time when last seen.
         evidence_offset_s: Media time when last seen with strong evidence.
         rotation_rad: Turn of the zoomed crop that last found the person; 0 after a find in the upright frame.
+        circle: The body's circle when landmarks were last seen.
+        zoomed_offset_s: Media time when the region was last looked at closer.
         miss_count: Frames since last seen.
     """
 
@@ -38,6 +40,8 @@ class Region:
     seen_offset_s: float
     evidence_offset_s: float
     rotation_rad: float = 0.0
+    circle: BodyCircle | None = None
+    zoomed_offset_s: float = 0.0
     miss_count: int = 0
 
     def predict_box(self, offset_s: float, *, velocity_memory_s: float) -> FloatArray:
@@ -48,12 +52,35 @@ class Region:
             velocity_memory_s: Time constant of the slowing down. Whoever is not seen may have stopped or turned; after
                 a long time the prediction stands still at velocity times this.
         """
-        elapsed_s = max(0.0, offset_s - self.seen_offset_s)
-        travel = self.velocity_px_per_s * velocity_memory_s * (1.0 - math.exp(-elapsed_s / velocity_memory_s))
+        travel = self._travel(offset_s, velocity_memory_s)
         return np.asarray(self.box_px + np.tile(travel, 2), np.float32)
 
+    def predict_circle(self, offset_s: float, *, velocity_memory_s: float) -> BodyCircle | None:
+        """Where the body's circle should be now, moved like the box; None where no landmarks told it."""
+        return self._moved_circle(self._travel(offset_s, velocity_memory_s))
+
+    def _moved_circle(self, step_px: FloatArray) -> BodyCircle | None:
+        if self.circle is None:
+            return None
+        return replace(
+            self.circle,
+            center_x_px=self.circle.center_x_px + float(step_px[0]),
+            center_y_px=self.circle.center_y_px + float(step_px[1]),
+        )
+
+    def _travel(self, offset_s: float, velocity_memory_s: float) -> FloatArray:
+        elapsed_s = max(0.0, offset_s - self.seen_offset_s)
+        return self.velocity_px_per_s * velocity_memory_s * (1.0 - math.exp(-elapsed_s / velocity_memory_s))
+
     def see(
-        self, box_px: FloatArray, *, offset_s: float, is_strong: bool, rotation_rad: float, smoothing: float
+        self,
+        box_px: FloatArray,
+        *,
+        offset_s: float,
+        is_strong: bool,
+        rotation_rad: float,
+        circle: BodyCircle | None,
+        smoothing: float,
     ) -> Region:
         """The region after the person was seen again.
 
@@ -62,6 +89,7 @@ class Region:
             offset_s: Media time now, later than `seen_offset_s`.
             is_strong: Whether this counts as evidence that the person is really there.
             rotation_rad: Turn of the crop that found the person.
+            circle: The body's circle; None where no landmarks tell it: then the last one moves along with the box.
             smoothing: Weight 0..1 of the newest displacement in the velocity.
         """
         elapsed_s = offset_s - self.seen_offset_s
@@ -69,23 +97,35 @@ class Region:
         if elapsed_s > 0.0:
             newest = (box_center(box_px) - box_center(self.box_px)) / elapsed_s
             velocity = np.asarray((1.0 - smoothing) * velocity + smoothing * newest, np.float32)
-        return Region(
+        return replace(
+            self,
             box_px=box_px,
             velocity_px_per_s=velocity,
             seen_offset_s=offset_s,
             evidence_offset_s=offset_s if is_strong else self.evidence_offset_s,
             rotation_rad=rotation_rad,
+            circle=circle or self._moved_circle(box_center(box_px) - box_center(self.box_px)),
+            miss_count=0,
         )
+
+    def look_closer(self, offset_s: float) -> Region:
+        """The region after it was looked at closer, whatever was found."""
+        return replace(self, zoomed_offset_s=offset_s)
 
     def miss(self) -> Region:
         """The region after a frame in which nobody was seen there."""
         return replace(self, miss_count=self.miss_count + 1)
 
 
-def new_region(box_px: FloatArray, *, offset_s: float) -> Region:
+def new_region(box_px: FloatArray, *, offset_s: float, circle: BodyCircle | None = None) -> Region:
     """A region for somebody who was just seen for the first time."""
     return Region(
-        box_px=box_px, velocity_px_per_s=np.zeros(2, np.float32), seen_offset_s=offset_s, evidence_offset_s=offset_s
+        box_px=box_px,
+        velocity_px_per_s=np.zeros(2, np.float32),
+        seen_offset_s=offset_s,
+        evidence_offset_s=offset_s,
+        circle=circle,
+        zoomed_offset_s=offset_s,
     )
 
 
@@ -100,7 +140,7 @@ class RegionMemory:
     regions: tuple[Region, ...] = ()
 
     def to_array(self) -> NDArray[np.float64]:
-        """(R, 10) float64: box (4), velocity (2), seen, evidence, rotation, miss count; exact."""
+        """(R, 15) float64: box (4), velocity (2), seen, evidence, rotation, circle (x, y, radius or 0, lean), zoomed, miss count; exact."""
         rows = [
             [
                 *region.box_px,
@@ -108,6 +148,8 @@ class RegionMemory:
                 region.seen_offset_s,
                 region.evidence_offset_s,
                 region.rotation_rad,
+                *_circle_row(region.circle),
+                region.zoomed_offset_s,
                 region.miss_count,
             ]
             for region in self.regions
@@ -119,7 +161,7 @@ class RegionMemory:
         """The memory that `to_array` came from.
 
         Args:
-            rows: (R, 10) float64.
+            rows: (R, 15) float64.
 
         Raises:
             ValueError: The shape is another one, or a number is not finite.
@@ -136,8 +178,23 @@ class RegionMemory:
                     seen_offset_s=float(row[6]),
                     evidence_offset_s=float(row[7]),
                     rotation_rad=float(row[8]),
-                    miss_count=int(row[9]),
+                    circle=_circle_of(row[9:13]),
+                    zoomed_offset_s=float(row[13]),
+                    miss_count=int(row[14]),
                 )
                 for row in rows
             )
         )
+
+
+def _circle_row(circle: BodyCircle | None) -> tuple[float, float, float, float]:
+    if circle is None:
+        return 0.0, 0.0, 0.0, 0.0
+    return circle.center_x_px, circle.center_y_px, circle.radius_px, circle.lean_rad
+
+
+def _circle_of(row: NDArray[np.float64]) -> BodyCircle | None:
+    center_x_px, center_y_px, radius_px, lean_rad = (float(value) for value in row)
+    if not radius_px > 0.0:
+        return None
+    return BodyCircle(center_x_px=center_x_px, center_y_px=center_y_px, radius_px=radius_px, lean_rad=lean_rad)

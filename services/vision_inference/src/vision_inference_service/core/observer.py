@@ -1,39 +1,49 @@
 """Finds everybody in one frame after another.
 
-    search (whole frame) ──► match with the remembered regions ──► zoom where somebody is missed ──► landmarks ──►
-    observation + new memory
+    search (whole frame) ──► match with the remembered regions ──► landmarks, also where somebody was missed ──►
+    closer look where they fail, or a proof is due ──► observation + new memory
 
-The whole-frame search is cheap and sees most. Whom it misses, the memory still expects somewhere: there the detector
-looks again at a zoomed crop, upright first and then turned, since it hardly knows people who stand on their heads; and
-for a few frames the landmark net alone may carry a person on. Every find needs evidence, and a region without evidence
-is given up after a stated time, so that nobody is invented for long.
+The whole-frame search is cheap and sees most. Whom it misses, the memory still expects somewhere: there the landmark
+net, which costs a third of a look by the detector and knows people who stand on their heads, follows the person; now
+and then, and when it fails, the detector looks again at a zoomed crop, upright first and then turned. Every find needs
+evidence, and a region without evidence is given up after a stated time, so that nobody is invented for long.
 """
 
 from __future__ import annotations
 
-import asyncio
+import math
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vision_inference_service.core import decoding
+from vision_inference_service.core.closer_look import CloserLook
+from vision_inference_service.core.finds import Find, is_found
 from vision_inference_service.core.geometry import (
     CropWindow,
     SearchGrid,
-    box_around,
     intersection_over_union,
     visible_share,
 )
 from vision_inference_service.core.memory import Region, RegionMemory, new_region
 from vision_inference_service.core.parameters import ObserverParameters
-from vision_inference_service.core.pipeline import batched, look_ahead
+from vision_inference_service.core.pipeline import look_ahead
 from vision_inference_service.core.ports import FramePixels, PoseModels
-from vision_inference_service.core.regions import affinity, is_zoom_due, match_regions, pose_window, zoom_window
-from vision_inference_service.core.suppression import is_same_body, suppress_duplicates
+from vision_inference_service.core.regions import (
+    body_box,
+    circle_around,
+    follow_window,
+    is_proof_due,
+    is_zoom_due,
+    match_regions,
+    pose_window,
+)
+from vision_inference_service.core.suppression import suppress_duplicates
 from vision_inference_service.core.types import (
     KEYPOINT_COUNT,
     LANDMARK_COUNT,
+    BodyCircle,
     FloatArray,
     FrameObservation,
     ImageArray,
@@ -64,14 +74,42 @@ class FrameSearch:
     was_made: bool = True
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Find:
-    """A person found in this frame, and the region it continues, if any."""
+@dataclass(kw_only=True, eq=False)
+class _Missed:
+    """A region in which nobody was found yet.
 
-    candidate: PersonCandidate
-    source: PersonSource
-    region: Region | None
-    rotation_rad: float = 0.0
+    Attributes:
+        region: The region.
+        box: (4,) where the person is expected.
+        candidate: The search's weak answer there, if it has one that is believed.
+        was_looked: Whether the detector looked closer in this frame.
+        pose: What the landmark net found there, if that is good enough to keep the person.
+    """
+
+    region: Region
+    box: FloatArray
+    candidate: PersonCandidate | None = None
+    was_looked: bool = False
+    pose: PoseEstimate | None = None
+
+
+@dataclass(kw_only=True, eq=False)
+class _Scene:
+    """What is known of one frame while it is worked on.
+
+    Attributes:
+        finds: Who was found, and the landmarks once they are known.
+        missed: Who was not.
+        strangers: Answers of the search that belong to no region.
+    """
+
+    finds: list[tuple[Find, PoseEstimate | None]]
+    missed: list[_Missed]
+    strangers: list[PersonCandidate]
+
+    def found(self) -> list[Find]:
+        """Who was found, without landmarks."""
+        return [find for find, _ in self.finds]
 
 
 class PersonObserver:
@@ -86,6 +124,7 @@ class PersonObserver:
         """Keeps the ports and the parameters."""
         self._models = models
         self._parameters = parameters
+        self._closer = CloserLook(models, parameters)
 
     async def observe(self, frame: FramePixels, memory: RegionMemory) -> tuple[FrameObservation, RegionMemory]:
         """Everybody in `frame`, and the memory for the frame after it.
@@ -95,9 +134,9 @@ class PersonObserver:
         return await self.complete(frame, await self.search(frame), memory)
 
     async def observe_frames(
-        self, frames: AsyncIterator[FramePixels], memory: RegionMemory, *, look_ahead_count: int = 1
+        self, frames: AsyncIterator[FramePixels], memory: RegionMemory, *, look_ahead_count: int = 2
     ) -> AsyncIterator[tuple[FrameObservation, RegionMemory]]:
-        """Observes frame after frame, the search of the next one running while the last is completed.
+        """Observes frame after frame, the searches of the next ones running while the last is completed.
 
         Args:
             frames: In order of time.
@@ -121,7 +160,14 @@ class PersonObserver:
         candidates = decoding.decode_grid_persons(tensor, grid, min_score=parameters.keep_score)
         person_count = decoding.returned_person_count(tensor, min_score=parameters.keep_score)
         return FrameSearch(
-            candidates=tuple(self._suppress(candidates)),
+            candidates=tuple(
+                suppress_duplicates(
+                    candidates,
+                    max_overlap=parameters.duplicate_overlap,
+                    min_keypoint_score=parameters.keypoint_score,
+                    max_distance=parameters.duplicate_distance,
+                )
+            ),
             may_be_incomplete=person_count >= decoding.MOVENET_PERSON_COUNT,
         )
 
@@ -129,23 +175,16 @@ class PersonObserver:
         self, frame: FramePixels, search: FrameSearch, memory: RegionMemory
     ) -> tuple[FrameObservation, RegionMemory]:
         """Adds to the search what the memory knows, and the landmarks."""
-        expected = [self._expect(region, frame) for region in memory.regions]
-        finds = await self._find_all(frame, search, memory, expected) if search.was_made else []
-        found_regions = {id(find.region) for find in finds if find.region is not None}
-        missed = [
-            (region, box)
-            for region, box in zip(memory.regions, expected, strict=True)
-            if id(region) not in found_regions
-        ]
-        persons, carried = await self._estimate_poses(frame, finds, missed)
-        regions = [self._continue(find, frame.offset_s) for find in finds]
-        for (region, box), pose in zip(missed, carried, strict=True):
-            if pose is None and not search.was_made:
-                regions.append(region)  # nobody looked, so nobody was missed
-                continue
-            regions.extend(self._remember_missed(region, box, pose, frame))
-            if pose is not None:
-                persons.append(_carried_person(pose))
+        scene = self._match(frame, search, memory)
+        if search.was_made:
+            await self._prove(frame, scene)
+        await self._add_landmarks(frame, scene, may_follow=True)
+        if search.was_made:
+            await self._look_for_lost(frame, scene)
+            self._greet_strangers(scene)
+            await self._add_landmarks(frame, scene, may_follow=False)
+        persons = [_found_person(find, pose) for find, pose in scene.finds]
+        persons += [_carried_person(missed.pose) for missed in scene.missed if missed.pose is not None]
         observation = FrameObservation(
             frame_index=frame.frame_index,
             offset_s=frame.offset_s,
@@ -153,156 +192,113 @@ class PersonObserver:
             may_be_incomplete=search.may_be_incomplete,
             was_searched=search.was_made,
         )
-        return observation, RegionMemory(regions=tuple(regions))
+        return observation, self._remember(frame, scene, was_searched=search.was_made)
 
-    def _suppress(self, candidates: Sequence[PersonCandidate]) -> list[PersonCandidate]:
-        return suppress_duplicates(
-            candidates,
-            max_overlap=self._parameters.duplicate_overlap,
-            min_keypoint_score=self._parameters.keypoint_score,
-            max_distance=self._parameters.duplicate_distance,
-        )
-
-    def _is_known(self, candidate: PersonCandidate, finds: Sequence[_Find]) -> bool:
-        return any(
-            is_same_body(
-                candidate,
-                find.candidate,
-                max_overlap=self._parameters.duplicate_overlap,
-                min_keypoint_score=self._parameters.keypoint_score,
-                max_distance=self._parameters.duplicate_distance,
-            )
-            for find in finds
-        )
-
-    def _expect(self, region: Region, frame: FramePixels) -> FloatArray:
-        return region.predict_box(frame.offset_s, velocity_memory_s=self._parameters.velocity_memory_s)
-
-    def _is_believed(self, candidate: PersonCandidate, region: Region, offset_s: float) -> bool:
-        """Strong answers always; weak ones only while the last proof is fresh."""
-        is_fresh = offset_s - region.evidence_offset_s <= self._parameters.zoom.weak_limit_s
-        return candidate.score >= self._parameters.zoom.strong_score or is_fresh
-
-    async def _find_all(
-        self, frame: FramePixels, search: FrameSearch, memory: RegionMemory, expected: Sequence[FloatArray]
-    ) -> list[_Find]:
-        """Search, then zoom for the regions that the search did not settle, then people who are new."""
-        parameters = self._parameters
+    def _match(self, frame: FramePixels, search: FrameSearch, memory: RegionMemory) -> _Scene:
+        """Gives the search's answers to the regions; what is left are missed regions and strangers."""
+        parameters, scene = self._parameters, _Scene(finds=[], missed=[], strangers=[])
+        expected = [
+            region.predict_box(frame.offset_s, velocity_memory_s=parameters.velocity_memory_s)
+            for region in memory.regions
+        ]
         matched = match_regions(expected, search.candidates, parameters)
-        finds: list[_Find] = []
-        unsettled: list[tuple[Region, FloatArray, PersonCandidate | None]] = []
+        used = set(matched.values())
+        scene.strangers = [
+            candidate
+            for i_candidate, candidate in enumerate(search.candidates)
+            if i_candidate not in used and candidate.score >= parameters.new_score
+        ]
         for i_region, (region, box) in enumerate(zip(memory.regions, expected, strict=True)):
             candidate = search.candidates[matched[i_region]] if i_region in matched else None
-            if candidate is not None and candidate.score >= parameters.zoom_below_score:
-                finds.append(_Find(candidate=candidate, source=PersonSource.SEARCH, region=region))
+            if candidate is None:
+                candidate = self._take_stranger(scene, region, box, frame.offset_s)
+            elif not self._closer.is_believed(candidate, region, frame.offset_s):
+                candidate = None
+            is_weak = candidate is not None and candidate.score < parameters.zoom_below_score
+            if candidate is None or (is_weak and is_proof_due(region, parameters.zoom, offset_s=frame.offset_s)):
+                scene.missed.append(_Missed(region=region, box=box, candidate=candidate))
             else:
-                unsettled.append((region, box, candidate))
-        unsettled.sort(key=lambda item: (-item[0].seen_offset_s, -item[0].evidence_offset_s))
-        for i_unsettled, (region, box, candidate) in enumerate(unsettled):
-            may_zoom = i_unsettled < parameters.zoom.max_regions_per_frame
-            find = await self._look_closer(frame, region, box, candidate, finds, may_zoom=may_zoom)
-            if find is not None:
-                finds.append(find)
-        used = set(matched.values())
-        for i_candidate, candidate in enumerate(search.candidates):
-            is_new = i_candidate not in used and candidate.score >= parameters.new_score
-            if is_new and not self._is_known(candidate, finds):
-                finds.append(_Find(candidate=candidate, source=PersonSource.SEARCH, region=None))
-        return finds
+                scene.finds.append((Find(candidate=candidate, source=PersonSource.SEARCH, region=region), None))
+        # Whoever was seen last is looked for first.
+        scene.missed.sort(key=lambda item: (-item.region.seen_offset_s, -item.region.evidence_offset_s))
+        return scene
 
-    async def _look_closer(
-        self,
-        frame: FramePixels,
-        region: Region,
-        box: FloatArray,
-        candidate: PersonCandidate | None,
-        finds: Sequence[_Find],
-        *,
-        may_zoom: bool,
-    ) -> _Find | None:
-        """The best of the search's weak answer and the zoomed views; turned views only when the others fail."""
+    def _take_stranger(self, scene: _Scene, region: Region, box: FloatArray, offset_s: float) -> PersonCandidate | None:
+        """The best answer that belongs to nobody and may be the person of a region that got none."""
+        plausible = [
+            candidate for candidate in scene.strangers if self._closer.is_plausible(candidate, region, box, offset_s)
+        ]
+        best = max(plausible, key=lambda candidate: candidate.score, default=None)
+        if best is not None:
+            scene.strangers.remove(best)
+        return best
+
+    async def _prove(self, frame: FramePixels, scene: _Scene) -> None:
+        """Looks closer, upright, where a proof is due; a weak answer stands where nothing better is seen."""
         zoom = self._parameters.zoom
-        options: list[_Find] = []
-        if candidate is not None and self._is_believed(candidate, region, frame.offset_s):
-            options.append(_Find(candidate=candidate, source=PersonSource.SEARCH, region=region))
-        if may_zoom and is_zoom_due(region, zoom):
-            views = dict.fromkeys((region.rotation_rad, 0.0))
-            options.extend(await self._zoom(frame, region, box, list(views), zoom.scale, finds))
-            if candidate is None and not _has_strong(options, zoom.strong_score):
-                turned = [rotation for rotation in zoom.rotations_rad if rotation != region.rotation_rad]
-                options.extend(await self._zoom(frame, region, box, turned, zoom.turned_scale, finds))
-        return max(options, key=lambda find: find.candidate.score, default=None)
+        for i_missed, missed in enumerate(list(scene.missed)):
+            is_due = is_proof_due(missed.region, zoom, offset_s=frame.offset_s) and is_zoom_due(missed.region, zoom)
+            find = None
+            if is_due and i_missed < zoom.max_regions_per_frame:
+                missed.was_looked = True
+                find = await self._closer.look(frame, missed.region, missed.box, scene.found())
+            if missed.candidate is not None and (find is None or find.candidate.score < missed.candidate.score):
+                find = Find(candidate=missed.candidate, source=PersonSource.SEARCH, region=missed.region)
+            self._settle(scene, missed, find, frame.offset_s)
 
-    async def _zoom(
-        self,
-        frame: FramePixels,
-        region: Region,
-        box: FloatArray,
-        rotations_rad: Sequence[float],
-        scale: float,
-        finds: Sequence[_Find],
-    ) -> list[_Find]:
-        """Who is seen near one expected box in zoomed views, and was not found yet; stops at a strong find."""
+    async def _look_for_lost(self, frame: FramePixels, scene: _Scene) -> None:
+        """Looks closer, upright and turned, where not even the landmark net found anybody."""
         zoom = self._parameters.zoom
-        windows = [zoom_window(box, zoom, scale=scale, rotation_rad=rotation_rad) for rotation_rad in rotations_rad]
-        results: list[_Find] = []
-        for together in batched(windows, zoom.views_at_once):
-            crops = await frame.crops_rgb(together)
-            tensors = await asyncio.gather(*(self._models.detect_persons(crop) for crop in crops))
-            results.extend(
-                _Find(
-                    candidate=candidate,
-                    source=PersonSource.ZOOM,
-                    region=region,
-                    rotation_rad=window.rotation_rad,
-                )
-                for window, tensor in zip(together, tensors, strict=True)
-                for candidate in decoding.decode_crop_persons(tensor, window, min_score=zoom.weak_score)
-                if self._is_plausible(candidate, region, box, frame.offset_s) and not self._is_known(candidate, finds)
-            )
-            if _has_strong(results, zoom.strong_score):
-                break
-        return results
+        lost = [missed for missed in scene.missed if missed.pose is None and is_zoom_due(missed.region, zoom)]
+        for missed in lost[: zoom.max_regions_per_frame]:
+            find = None
+            if not missed.was_looked:
+                missed.was_looked = True
+                find = await self._closer.look(frame, missed.region, missed.box, scene.found())
+            if find is None:
+                find = await self._closer.look_turned(frame, missed.region, missed.box, scene.found())
+            self._settle(scene, missed, find, frame.offset_s)
 
-    def _is_plausible(self, candidate: PersonCandidate, region: Region, expected: FloatArray, offset_s: float) -> bool:
-        """Whether a find may be the person who is expected there; the weaker it is, the closer it must be."""
-        zoom = self._parameters.zoom
-        if candidate.score < zoom.strong_score:
-            overlap = float(intersection_over_union(candidate.box_px[None], expected[None])[0, 0])
-            return overlap >= zoom.weak_min_overlap and self._is_believed(candidate, region, offset_s)
-        growth = zoom.max_distance_growth_per_s * (offset_s - region.seen_offset_s)
-        scores = affinity(
-            expected[None],
-            candidate.box_px[None],
-            min_overlap=zoom.min_overlap,
-            max_distance=zoom.max_distance + growth,
-        )
-        return float(scores[0, 0]) > 0.0
+    def _settle(self, scene: _Scene, missed: _Missed, find: Find | None, offset_s: float) -> None:
+        if find is None:
+            return
+        region = missed.region.look_closer(offset_s) if missed.was_looked else missed.region
+        scene.finds.append((replace(find, region=region), None))
+        scene.missed.remove(missed)
 
-    async def _estimate_poses(
-        self, frame: FramePixels, finds: Sequence[_Find], missed: Sequence[tuple[Region, FloatArray]]
-    ) -> tuple[list[PersonObservation], list[PoseEstimate | None]]:
-        """Landmarks of everybody found and, as the last resort, of missed regions whose proof is fresh; one call."""
+    def _greet_strangers(self, scene: _Scene) -> None:
+        """Takes in who is new: an answer of the search that is neither found nor carried already."""
+        carried = [body_box(missed.pose.landmarks_px) for missed in scene.missed if missed.pose is not None]
+        for candidate in scene.strangers:
+            overlaps = intersection_over_union(candidate.box_px[None], np.stack(carried)) if carried else np.zeros(1)
+            is_carried = float(overlaps.max()) > self._parameters.duplicate_overlap
+            if not is_carried and not is_found(candidate, scene.found(), self._parameters):
+                scene.finds.append((Find(candidate=candidate, source=PersonSource.SEARCH, region=None), None))
+
+    async def _add_landmarks(self, frame: FramePixels, scene: _Scene, *, may_follow: bool) -> None:
+        """Landmarks of everybody who has none yet and, where allowed, of missed people; one call of the net."""
         parameters = self._parameters
         if not parameters.are_landmarks_wanted:
-            return [_found_person(find, None) for find in finds], [None] * len(missed)
-        windows = [pose_window(find.candidate.box_px, find.candidate.keypoints_px, parameters) for find in finds]
-        windows = windows[: parameters.max_persons]
-        carriable = [
-            i_missed
-            for i_missed, (region, _) in enumerate(missed)
-            if frame.offset_s - region.evidence_offset_s <= parameters.carry.limit_s
-        ][: parameters.max_persons - len(windows)]
-        carry_windows = [pose_window(missed[i_missed][1], None, parameters) for i_missed in carriable]
-        poses = await self._run_landmarks(frame, [*windows, *carry_windows])
-        persons = [
-            _found_person(find, poses[i_find] if i_find < len(windows) else None) for i_find, find in enumerate(finds)
+            return
+        free_count = parameters.max_persons - sum(pose is not None for _, pose in scene.finds)
+        bare = [i_find for i_find, (_, pose) in enumerate(scene.finds) if pose is None][: max(free_count, 0)]
+        followed = [
+            missed
+            for missed in scene.missed
+            if may_follow and frame.offset_s - missed.region.evidence_offset_s <= parameters.carry.limit_s
+        ][: max(free_count - len(bare), 0)]
+        windows = [
+            pose_window(find.candidate.box_px, find.candidate.keypoints_px, parameters)
+            for find in (scene.finds[i_find][0] for i_find in bare)
         ]
-        carried: list[PoseEstimate | None] = [None] * len(missed)
-        for i_missed, pose in zip(carriable, poses[len(windows) :], strict=True):
-            if self._may_carry(pose, missed[i_missed][1], persons):
-                carried[i_missed] = pose
-        return persons, carried
+        circles = [self._expected_circle(missed, frame.offset_s) for missed in followed]
+        windows += [follow_window(circle, parameters) for circle in circles]
+        poses = await self._run_landmarks(frame, windows)
+        for i_find, pose in zip(bare, poses, strict=False):
+            scene.finds[i_find] = (scene.finds[i_find][0], pose)
+        for missed, circle, pose in zip(followed, circles, poses[len(bare) :], strict=True):
+            if self._may_carry(pose, circle, scene):
+                missed.pose = pose
 
     async def _run_landmarks(self, frame: FramePixels, windows: Sequence[CropWindow]) -> list[PoseEstimate]:
         if not windows:
@@ -313,53 +309,73 @@ class PersonObserver:
             for i_window, window in enumerate(windows)
         ]
 
-    def _may_carry(self, pose: PoseEstimate, expected: FloatArray, persons: Sequence[PersonObservation]) -> bool:
+    def _expected_circle(self, missed: _Missed, offset_s: float) -> BodyCircle:
+        circle = missed.region.predict_circle(offset_s, velocity_memory_s=self._parameters.velocity_memory_s)
+        return circle_around(missed.box) if circle is None else circle
+
+    def _may_carry(self, pose: PoseEstimate, expected: BodyCircle, scene: _Scene) -> bool:
         """Whether the landmark net's answer alone is good enough to keep a person for this frame."""
         carry = self._parameters.carry
-        box = box_around(pose.landmarks_px[:, :2])
         visibility = float(pose.landmarks_px[_TRUNK_AND_LEG_LANDMARKS, 3].mean())
+        moved_px = math.hypot(
+            pose.circle.center_x_px - expected.center_x_px, pose.circle.center_y_px - expected.center_y_px
+        )
+        growth = max(pose.circle.radius_px / expected.radius_px, expected.radius_px / pose.circle.radius_px)
         is_person = pose.pose_presence >= carry.min_presence and visibility >= carry.min_visibility
-        is_there = float(intersection_over_union(box[None], expected[None])[0, 0]) >= carry.min_overlap
-        others = [person.box_px for person in persons]
+        is_same = moved_px <= carry.max_distance * expected.radius_px and growth <= carry.max_growth
+        box = body_box(pose.landmarks_px)
+        others = [find.candidate.box_px for find in scene.found()]
+        others += [body_box(missed.pose.landmarks_px) for missed in scene.missed if missed.pose is not None]
         is_other = bool(others) and bool(
             intersection_over_union(box[None], np.stack(others)).max() > self._parameters.duplicate_overlap
         )
-        return is_person and is_there and not is_other
+        return is_person and is_same and not is_other
 
-    def _continue(self, find: _Find, offset_s: float) -> Region:
+    def _remember(self, frame: FramePixels, scene: _Scene, *, was_searched: bool) -> RegionMemory:
+        """The memory after this frame."""
+        regions = [self._continue(find, pose, frame.offset_s) for find, pose in scene.finds]
+        for missed in scene.missed:
+            region = missed.region.look_closer(frame.offset_s) if missed.was_looked else missed.region
+            if missed.pose is not None:
+                regions.append(self._carry_on(region, missed.pose, frame.offset_s))
+            elif not was_searched:
+                regions.append(region)  # nobody looked, so nobody was missed
+            elif not self._is_given_up(region, missed.box, frame):
+                regions.append(region.miss())
+        return RegionMemory(regions=tuple(regions))
+
+    def _continue(self, find: Find, pose: PoseEstimate | None, offset_s: float) -> Region:
+        circle = self._circle(pose)
         if find.region is None:
-            return new_region(find.candidate.box_px, offset_s=offset_s)
+            return new_region(find.candidate.box_px, offset_s=offset_s, circle=circle)
         return find.region.see(
             find.candidate.box_px,
             offset_s=offset_s,
             is_strong=find.candidate.score >= self._parameters.zoom.strong_score,
             rotation_rad=find.rotation_rad,
+            circle=circle,
             smoothing=self._parameters.velocity_smoothing,
         )
 
-    def _remember_missed(
-        self, region: Region, box: FloatArray, pose: PoseEstimate | None, frame: FramePixels
-    ) -> list[Region]:
-        """The region of somebody who was not found: carried on, kept for a while, or given up (empty)."""
-        parameters = self._parameters
-        if pose is not None:
-            carried_box = box_around(pose.landmarks_px[:, :2])
-            return [
-                region.see(
-                    carried_box,
-                    offset_s=frame.offset_s,
-                    is_strong=False,
-                    rotation_rad=region.rotation_rad,
-                    smoothing=parameters.velocity_smoothing,
-                )
-            ]
-        is_old = frame.offset_s - region.seen_offset_s > parameters.forget_after_s
+    def _carry_on(self, region: Region, pose: PoseEstimate, offset_s: float) -> Region:
+        return region.see(
+            body_box(pose.landmarks_px),
+            offset_s=offset_s,
+            is_strong=False,
+            rotation_rad=region.rotation_rad,
+            circle=pose.circle,
+            smoothing=self._parameters.velocity_smoothing,
+        )
+
+    def _circle(self, pose: PoseEstimate | None) -> BodyCircle | None:
+        """The body's circle, if the landmark net is sure of the person."""
+        is_sure = pose is not None and pose.pose_presence >= self._parameters.carry.min_presence
+        return pose.circle if pose is not None and is_sure else None
+
+    def _is_given_up(self, region: Region, box: FloatArray, frame: FramePixels) -> bool:
+        is_old = frame.offset_s - region.seen_offset_s > self._parameters.forget_after_s
         share = visible_share(box, width_px=frame.width_px, height_px=frame.height_px)
-        return [] if is_old or share < parameters.min_visible_share else [region.miss()]
-
-
-def _has_strong(finds: Sequence[_Find], strong_score: float) -> bool:
-    return any(find.candidate.score >= strong_score for find in finds)
+        return is_old or share < self._parameters.min_visible_share
 
 
 def _pad(image: ImageArray, grid: SearchGrid) -> ImageArray:
@@ -369,7 +385,7 @@ def _pad(image: ImageArray, grid: SearchGrid) -> ImageArray:
     return padded
 
 
-def _found_person(find: _Find, pose: PoseEstimate | None) -> PersonObservation:
+def _found_person(find: Find, pose: PoseEstimate | None) -> PersonObservation:
     return PersonObservation(
         box_px=find.candidate.box_px,
         score=find.candidate.score,
@@ -385,7 +401,7 @@ def _carried_person(pose: PoseEstimate) -> PersonObservation:
     keypoints = _nan(KEYPOINT_COUNT, 3)
     keypoints[:, 2] = 0.0
     return PersonObservation(
-        box_px=box_around(pose.landmarks_px[:, :2]),
+        box_px=body_box(pose.landmarks_px),
         score=float(pose.landmarks_px[_TRUNK_AND_LEG_LANDMARKS, 3].mean()) * pose.pose_presence,
         keypoints_px=keypoints,
         landmarks_px=pose.landmarks_px,

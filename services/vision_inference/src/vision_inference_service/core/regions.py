@@ -17,12 +17,15 @@ from vision_inference_service.core.geometry import (
 )
 from vision_inference_service.core.memory import Region
 from vision_inference_service.core.parameters import ObserverParameters, ZoomParameters
-from vision_inference_service.core.types import FloatArray, PersonCandidate
+from vision_inference_service.core.types import BodyCircle, FloatArray, PersonCandidate
 
+# Frame times are rounded: three frames of a thirtieth of a second are a tenth.
+_TIME_SLACK_S = 1e-6
 POSE_CROP_SIZE_PX = 256
 """Side of the landmark net's input."""
 
 _LEFT_SHOULDER, _RIGHT_SHOULDER, _LEFT_HIP, _RIGHT_HIP = 5, 6, 11, 12
+_BOX_MARGIN_DIVISOR = 16.0
 
 
 def affinity(expected: FloatArray, boxes: FloatArray, *, min_overlap: float, max_distance: float) -> FloatArray:
@@ -70,8 +73,13 @@ def match_regions(
 
 
 def is_zoom_due(region: Region, zoom: ZoomParameters) -> bool:
-    """Whether a region that the search missed is looked at now: in every frame at first, then patiently."""
+    """Whether a region where nobody at all was seen is looked at now: in every frame at first, then patiently."""
     return region.miss_count < zoom.eager_miss_count or region.miss_count % zoom.patient_interval == 0
+
+
+def is_proof_due(region: Region, zoom: ZoomParameters, *, offset_s: float) -> bool:
+    """Whether a person who is seen weakly, or followed by landmarks alone, must be proved by a closer look again."""
+    return offset_s - max(region.evidence_offset_s, region.zoomed_offset_s) >= zoom.proof_interval_s - _TIME_SLACK_S
 
 
 def zoom_window(box: FloatArray, zoom: ZoomParameters, *, scale: float, rotation_rad: float) -> CropWindow:
@@ -86,28 +94,62 @@ def zoom_window(box: FloatArray, zoom: ZoomParameters, *, scale: float, rotation
     )
 
 
-def pose_window(box: FloatArray, keypoints: FloatArray | None, parameters: ObserverParameters) -> CropWindow:
-    """The landmark net's square for one person.
+def pose_window(box: FloatArray, keypoints: FloatArray, parameters: ObserverParameters) -> CropWindow:
+    """The landmark net's square for a person whom the detector found.
 
     Args:
         box: (4,) the person's box.
-        keypoints: (17, 3) the person's keypoints, or None where only the box is known.
+        keypoints: (17, 3) the person's keypoints.
         parameters: `crop_scale`, `keypoint_score` and `upright_limit_rad` are used.
     """
-    extent, rotation_rad = box, 0.0
-    if keypoints is not None:
-        seen = keypoints[keypoints[:, 2] >= parameters.keypoint_score, :2]
-        extent = box_around(np.concatenate([box.reshape(2, 2), seen]))
-        lean_rad = trunk_lean(keypoints, min_score=parameters.keypoint_score)
-        rotation_rad = lean_rad if abs(lean_rad) > parameters.upright_limit_rad else 0.0
+    seen = keypoints[keypoints[:, 2] >= parameters.keypoint_score, :2]
+    extent = box_around(np.concatenate([box.reshape(2, 2), seen]))
+    lean_rad = trunk_lean(keypoints, min_score=parameters.keypoint_score)
     center = box_center(extent)
     return CropWindow(
         center_x_px=float(center[0]),
         center_y_px=float(center[1]),
         side_px=max(float(box_size(extent).max()) * parameters.crop_scale, 1.0),
         size_px=POSE_CROP_SIZE_PX,
-        rotation_rad=rotation_rad,
+        rotation_rad=lean_rad if abs(lean_rad) > parameters.upright_limit_rad else 0.0,
     )
+
+
+def follow_window(circle: BodyCircle, parameters: ObserverParameters) -> CropWindow:
+    """The landmark net's square for a person whom only the net itself saw in the frame before.
+
+    Args:
+        circle: The body's circle as expected now.
+        parameters: `crop_scale` is used.
+    """
+    return CropWindow(
+        center_x_px=circle.center_x_px,
+        center_y_px=circle.center_y_px,
+        side_px=max(2.0 * circle.radius_px * parameters.crop_scale, 1.0),
+        size_px=POSE_CROP_SIZE_PX,
+        rotation_rad=circle.lean_rad,
+    )
+
+
+def circle_around(box: FloatArray) -> BodyCircle:
+    """The circle of somebody who stands upright in a box (4,), where no landmarks have told it yet."""
+    center = box_center(box)
+    return BodyCircle(
+        center_x_px=float(center[0]),
+        center_y_px=float(center[1]),
+        radius_px=max(float(box_size(box).max()) / 2.0, 1.0),
+        lean_rad=0.0,
+    )
+
+
+def body_box(landmarks: FloatArray) -> FloatArray:
+    """A person's box (4,) by landmarks (33, >= 2), as large as the detector would draw it.
+
+    Landmarks lie inside the body; the detector's boxes go beyond head and shoes by a sixteenth of their length.
+    """
+    box = box_around(landmarks[:, :2])
+    margin = float(box_size(box).max()) / _BOX_MARGIN_DIVISOR
+    return np.asarray(box + np.array([-margin, -margin, margin, margin]), np.float32)
 
 
 def trunk_lean(keypoints: FloatArray, *, min_score: float) -> float:

@@ -109,6 +109,23 @@ class PersonCandidate:
     keypoints_px: FloatArray
 
 
+@dataclass(frozen=True, kw_only=True)
+class BodyCircle:
+    """The circle around the hips that holds a whole body, and where its head is: what the landmark net wants to see.
+
+    Attributes:
+        center_x_px: Middle of the hips.
+        center_y_px: Middle of the hips.
+        radius_px: Greater than 0.
+        lean_rad: By how much the body leans clockwise from upright.
+    """
+
+    center_x_px: float
+    center_y_px: float
+    radius_px: float
+    lean_rad: float
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PoseEstimate:
     """One answer of the landmark net, in source pixels.
@@ -117,11 +134,13 @@ class PoseEstimate:
         landmarks_px: (33, 5) x, y, z, visibility, presence.
         world_landmarks_m: (33, 3) metres, turned back to the upright frame.
         pose_presence: 0..1.
+        circle: Where the net would look in the next frame.
     """
 
     landmarks_px: FloatArray
     world_landmarks_m: FloatArray
     pose_presence: float
+    circle: BodyCircle
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
