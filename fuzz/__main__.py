@@ -17,6 +17,7 @@ from pathlib import Path
 
 from fuzz import pure, wire
 from fuzz.isolation import run_isolated
+from fuzz.limits import RAISED_LIMITS
 from fuzz.tally import Tally, table
 from fuzz.target import prepare
 from tools.devstack.settings import CHECKOUT
@@ -35,8 +36,6 @@ _SHARES = {
     },
     **{"grpc": 18, "http": 15, "uploads": 2, "sockets": 4.6, "slow": 0.4},
 }
-# A caller may do this many things a second and more, or the run would only see RATE_LIMITED.
-_RATES = {"READ": 20_000, "WRITE": 20_000, "COMPUTE": 20_000, "STREAM": 20_000, "LOGIN": 20_000}
 _READY_LIMIT_S = 240.0
 
 
@@ -94,11 +93,7 @@ def _stack() -> Iterator[tuple[str, Path]]:
         "PRAXISCOPE_STACK_STATE": str(folder),
         "PRAXISCOPE_STACK_PORT_OFFSET": str(offset),
         "PRAXISCOPE_STACK_PROFILE": str(folder / "home" / "profiles.toml"),
-        **{
-            f"PRAXISCOPE_GATEWAY_RATE_{name}_{part}": str(rate)
-            for name, rate in _RATES.items()
-            for part in ("PER_SECOND", "BURST")
-        },
+        **RAISED_LIMITS,
     }
     log = (folder / "supervisor.log").open("wb")
     started = subprocess.Popen(

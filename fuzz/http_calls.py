@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import re
@@ -140,28 +141,26 @@ async def exchange(target: Target, request: bytes, limit_s: float) -> bytes:
         reader, writer = await asyncio.open_connection(target.host, target.port)
         try:
             sending = asyncio.ensure_future(_send(writer, request))
-            answer = await _read(reader)
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
-            return answer
+            try:
+                return await _read(reader)
+            finally:
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
         finally:
             writer.close()
 
 
 async def _send(writer: asyncio.StreamWriter, request: bytes) -> None:
-    writer.write(request)
-    await writer.drain()
+    with contextlib.suppress(ConnectionError):  # what the other side has refused it does not read to its end
+        writer.write(request)
+        await writer.drain()
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:
     answer = bytearray()
-    try:
-        while piece := await reader.read(1 << 16):
+    with contextlib.suppress(ConnectionError):
+        while (piece := await reader.read(1 << 16)) and len(answer) <= _MAX_ANSWER_BYTES:
             answer += piece
-            if len(answer) > _MAX_ANSWER_BYTES:
-                break
-    except ConnectionResetError:
-        pass  # the other side does not read to its end what it has refused
     return bytes(answer)
 
 
