@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from praxiscope_common import names
 from praxiscope_common.access import AUTHENTICATED, PUBLIC, access_of
 from tests.support import contracts
-from tests.support.examples import EXAMPLES, NONE, PROJECT, existing, unknown
+from tests.support.examples import ASSET, EXAMPLES, NONE, OPERATION, PROJECT, VERSION, existing, unknown
 from tests.support.house import House, Tenant
 from tests.support.statements import Statement, recorded
 
@@ -85,6 +89,81 @@ async def test_what_others_have_and_what_nobody_has_gives_the_same_answer_by_the
     assert error_of_smuggled == error
     assert asked_of_smuggled, "something must have looked"
     assert (error_of_smuggled, asked_of_smuggled) == await _seen(house, tenant, short, nobodys)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A field that names another resource than the one a method is about."""
+
+    kind: str
+    set: Callable[[Any, str], None]
+
+
+REFERENCES = {
+    ("MediaService.CreateDerivedAsset", "sources"): Reference(
+        VERSION, lambda request, name: request.sources.append(name)
+    ),
+    ("MediaService.CreateDerivedAsset", "operation"): Reference(
+        OPERATION, lambda request, name: setattr(request, "operation", name)
+    ),
+    ("RenderingService.RenderOverlay", "video.asset_version"): Reference(
+        VERSION, lambda request, name: setattr(request.video, "asset_version", name)
+    ),
+    ("RenderingService.RenderOverlay", "parent_operation"): Reference(
+        OPERATION, lambda request, name: setattr(request, "parent_operation", name)
+    ),
+    ("UploadService.CreateUpload", "upload.asset"): Reference(
+        ASSET, lambda request, name: setattr(request.upload, "asset", name)
+    ),
+    ("VisionService.DetectObjects", "image.media.asset_version"): Reference(
+        VERSION, lambda request, name: setattr(request.image.media, "asset_version", name)
+    ),
+    ("VisionService.DetectPoses", "image.media.asset_version"): Reference(
+        VERSION, lambda request, name: setattr(request.image.media, "asset_version", name)
+    ),
+}
+
+
+def test_every_field_that_names_another_resource_is_tried() -> None:
+    found = {
+        (short, path)
+        for short in EXAMPLES
+        if access_of(_path(short)).resource_field  # the others ask for tokens and know nobody yet
+        for path, field in _texts(contracts.find(short).input_type)
+        if path != access_of(_path(short)).resource_field and "projects/" in str(field.GetOptions())
+    }
+    assert found - set(REFERENCES) == set()
+
+
+def _texts(message: Descriptor, before: str = "") -> Iterator[tuple[str, FieldDescriptor]]:
+    for field in message.fields:
+        if field.message_type is not None and field.message_type.full_name.startswith("praxiscope."):
+            yield from _texts(field.message_type, f"{before}{field.name}.")
+        elif field.type == FieldDescriptor.TYPE_STRING:
+            yield before + field.name, field
+
+
+@pytest.mark.parametrize(("short", "field"), REFERENCES)
+async def test_a_reference_to_what_others_have_is_one_to_what_nobody_has(
+    house: House, tenant: Tenant, stranger: Tenant, short: str, field: str
+) -> None:
+    reference = REFERENCES[short, field]
+    about = tenant.name
+    if EXAMPLES[short].kind == VERSION:
+        about = await tenant.upload(b"no motion", "motion.pb.zst")
+    theirs = await existing(stranger, reference.kind)
+    names_given = (
+        *(theirs, unknown(stranger, reference.kind)),
+        *(theirs.replace(stranger.name, tenant.name), unknown(tenant, reference.kind)),
+    )
+    answers: list[tuple[str, bytes]] = []
+    for name in names_given:
+        request = EXAMPLES[short].make(about)
+        reference.set(request, name)
+        answer = await house.ask(short, request, token=tenant.everything)
+        answers.append((answer.outcome, answer.status.replace(name.encode(), b"X")))
+    assert answers[0] == answers[1]
+    assert answers[2] == answers[3]
 
 
 async def test_statements_of_a_call_are_seen(house: House, tenant: Tenant) -> None:
