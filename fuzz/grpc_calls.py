@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from fuzz import messages, values
 from fuzz.target import Target
+from praxiscope_common.access import access_of
 from praxiscope_common.status import from_rpc_error
 from tests.support import contracts
 from tests.support.examples import EXAMPLES
@@ -29,6 +30,20 @@ _FORBIDDEN = {
 }
 # What may be away here: no test runs the nets on noise.
 _AWAY = {"MODEL_UNAVAILABLE", "MODEL_SERVER_UNAVAILABLE", "MODELS_UNAVAILABLE"}
+# What any method may answer besides what it declares.
+_EVERYWHERE = {
+    *(
+        "OK",
+        "INVALID_REQUEST",
+        "INVALID_NAME",
+        "UNAUTHENTICATED",
+        "INVALID_TOKEN",
+        "INVALID_API_KEY",
+        "REVOKED_TOKEN",
+        "PERMISSION_DENIED",
+    ),
+    *("SERVICE_NOT_ALLOWED", "RESOURCE_NOT_FOUND", "RATE_LIMITED", "RESOURCE_EXHAUSTED"),
+}
 _LOST_STATUS = "Internal error from Core"
 _PAUSES_S = (0.0, 0.05, 0.3)
 
@@ -76,6 +91,10 @@ async def call_method(random: Random, channels: Mapping[str, grpc.aio.Channel], 
     if code in _FORBIDDEN and reason not in _AWAY:
         kind = CallTooLongError if code is grpc.StatusCode.DEADLINE_EXCEEDED else ForbiddenOutcomeError
         raise kind(f"{short}: {code.name} {reason}: {details[:160]}")
+    if reason not in _EVERYWHERE | _AWAY | set(
+        access_of(f"/{method.containing_service.full_name}/{method.name}").error_reasons
+    ):
+        raise ForbiddenOutcomeError(f"{short}: {code.name} {reason}, which it does not declare: {details[:160]}")
     return reason
 
 

@@ -8,12 +8,12 @@ import pytest
 import zstandard
 
 from praxiscope.biomechanics.v1 import motion_pb2
-from praxiscope_common.storage.records import BrokenRecordsError, encode_records
+from praxiscope_common.storage.records import encode_records
 from praxiscope_media import VideoInfo
 from rendering_service.adapters.drawn_video import size_of
 from rendering_service.adapters.motion_file import MAX_FRAMES, MAX_PERSONS_PER_FRAME, read_motion
 from rendering_service.core.curve import LiveCurve
-from rendering_service.core.errors import StillTooLargeError
+from rendering_service.core.errors import InvalidMotionError, StillTooLargeError
 from rendering_service.core.types import MotionFrame, MotionLayout
 
 
@@ -65,14 +65,14 @@ def test_a_head_that_does_not_fit_itself_is_refused(what: str) -> None:
     for field, rows in HEADS[what].items():
         changed.ClearField(field)  # type: ignore[arg-type]
         getattr(changed, field).extend(rows)
-    with pytest.raises(BrokenRecordsError):
+    with pytest.raises(InvalidMotionError):
         read_motion(io.BytesIO(encode_records([changed, frame()])))
 
 
 @pytest.mark.parametrize("what", FRAMES)
 def test_frames_that_do_not_fit_the_head_are_refused(what: str) -> None:
     motion = read_motion(io.BytesIO(encode_records([header(), *FRAMES[what]])))
-    with pytest.raises(BrokenRecordsError):
+    with pytest.raises(InvalidMotionError):
         list(motion.frames)
 
 
@@ -87,7 +87,7 @@ def test_what_is_nowhere_is_missing() -> None:
 
 def test_a_file_of_too_many_frames_ends_early() -> None:
     motion = read_motion(io.BytesIO(encode_records([header()]) + zstandard.compress(bytes(2 * MAX_FRAMES))))
-    with pytest.raises(BrokenRecordsError):
+    with pytest.raises(InvalidMotionError):
         for _ in motion.frames:
             pass
 

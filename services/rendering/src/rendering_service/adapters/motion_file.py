@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
+from google.protobuf.message import Message
 
 from praxiscope.biomechanics.v1 import motion_pb2
 from praxiscope_common.storage.records import BrokenRecordsError, decode_records
+from rendering_service.core.errors import InvalidMotionError
 from rendering_service.core.types import FloatArray, MotionFrame, MotionLayout, PersonFrame
 
 RECORDS_PATH = "motion.pb.zst"
@@ -40,15 +42,23 @@ def read_motion(file: BinaryIO) -> MotionFile:
     """Reads a motion's head and gives its frames one by one.
 
     Raises:
-        BrokenRecordsError: If the file is cut off or damaged, or says what cannot be drawn.
+        InvalidMotionError: If the file is cut off or damaged, or says what cannot be drawn; also while frames are read.
     """
-    records = decode_records(file, motion_pb2.MotionHeader, motion_pb2.FrameMotion)
+    records = _readable(decode_records(file, motion_pb2.MotionHeader, motion_pb2.FrameMotion))
     header = next(records, None)
     if not isinstance(header, motion_pb2.MotionHeader):
-        raise BrokenRecordsError()
+        raise InvalidMotionError()
     layout = _layout(header)
     motions = (record for record in records if isinstance(record, motion_pb2.FrameMotion))
     return MotionFile(header=header, layout=layout, frames=_frames(motions, layout))
+
+
+def _readable(records: Iterator[Message]) -> Iterator[Message]:
+    """Yields the records; where they break off it is the file that is wrong, which anybody may have uploaded, and not our store."""
+    try:
+        yield from records
+    except BrokenRecordsError as error:
+        raise InvalidMotionError() from error
 
 
 def _layout(header: motion_pb2.MotionHeader) -> MotionLayout:
@@ -113,4 +123,4 @@ def _pixels(values: FloatArray) -> FloatArray:
 
 def _require(is_true: bool, what: str) -> None:
     if not is_true:
-        raise BrokenRecordsError(f"The file is no motion that can be drawn: {what}.", metadata={"problem": what})
+        raise InvalidMotionError(f"The file is no motion that can be drawn: {what}.", metadata={"problem": what})
