@@ -6,8 +6,12 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
+from google.longrunning import operations_pb2
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.timestamp_pb2 import Timestamp
 
+from praxiscope.auth.v1 import auth_pb2
+from praxiscope.library.v1 import asset_service_pb2
 from praxiscope_common.status import from_rpc_error
 from tests.support import contracts
 from tests.support.examples import EXAMPLES
@@ -62,3 +66,18 @@ async def test_bytes_in_the_middle_of_a_stream_are_an_invalid_request(house: Hou
     first = start[0].SerializeToString()  # type: ignore[index]
     error = await answer(house, "TrackingService.Track", tenant.everything, first, b"\xff\xff")
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("seconds", [2**62, -(2**62), 253402300800])
+async def test_a_time_of_no_calendar_is_an_invalid_request(house: House, tenant: Tenant, seconds: int) -> None:
+    key = auth_pb2.ApiKey(display_name="a key", expire_time=Timestamp(seconds=seconds))
+    request = auth_pb2.CreateApiKeyRequest(parent=tenant.name, api_key=key)
+    error = (await house.ask("ProjectService.CreateApiKey", request, token=tenant.token)).fails("INVALID_REQUEST")
+    assert [violation.field for violation in error.field_violations] == ["api_key.expire_time"]
+
+
+async def test_long_words_of_the_caller_arrive_as_the_error_that_they_are(house: House, tenant: Tenant) -> None:
+    request = asset_service_pb2.GetAssetRequest(name="a" * 100_000)
+    (await house.ask("AssetService.GetAsset", request, token=tenant.token)).fails("INVALID_REQUEST")
+    request = operations_pb2.GetOperationRequest(name="é" * 50_000)
+    (await house.ask("Operations.GetOperation", request, token=tenant.everything)).fails("INVALID_NAME")
