@@ -134,6 +134,9 @@ func readable(err error) error {
 	if converted.Code() == codes.InvalidArgument && len(converted.Details()) == 0 {
 		return status.New(codes.InvalidArgument, "INVALID_REQUEST", converted.Message())
 	}
+	if converted.Code() == codes.DeadlineExceeded && len(converted.Details()) == 0 {
+		return status.New(codes.DeadlineExceeded, "DEADLINE_EXCEEDED", "The call's time was used up before the work was done.")
+	}
 	if converted.Code() == codes.Unavailable && len(converted.Details()) == 0 {
 		return status.RetryLater(codes.Unavailable, "UNAVAILABLE", "A part that this call needs is not there at the moment; try again.", retryPause)
 	}
