@@ -34,7 +34,7 @@ _SHARES = {
         "names and filters": 9,
         "tokens": 5,
     },
-    **{"grpc": 18, "http": 15, "uploads": 2, "sockets": 4.6, "slow": 0.4},
+    **{"grpc": 18, "http": 15, "uploads": 2, "analyses": 0.3, "sockets": 4.3, "slow": 0.4},
 }
 _READY_LIMIT_S = 240.0
 

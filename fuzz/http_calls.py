@@ -128,7 +128,7 @@ async def send_request(random: Random, target: Target) -> str:
         if waits:
             return "WAITED"
         raise CallTooLongError(f"{method}: {verb} {path}") from None
-    return judge(answer, f"{method} {verb} {path}")
+    return judge(answer, f"{method} {verb} {path}", has_deadline=b"\r\nGrpc-Timeout:" in request)
 
 
 async def exchange(target: Target, request: bytes, limit_s: float) -> bytes:
@@ -164,7 +164,7 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
     return bytes(answer)
 
 
-def judge(answer: bytes, what: str, *, may_be_empty: bool = False) -> str:
+def judge(answer: bytes, what: str, *, may_be_empty: bool = False, has_deadline: bool = False) -> str:
     """Returns how a request was answered: its reason, or its status.
 
     Raises:

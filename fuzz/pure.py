@@ -136,7 +136,7 @@ def _poked(random: Random, state: bytes) -> bytes:
 
 def draw_motion(random: Random) -> str:
     """Reads a motion's file that somebody has uploaded and draws it."""
-    encoded = _motion(random)
+    encoded = broken_motion(random)
     motion = read_motion(io.BytesIO(encoded))
     overlay = Overlay(layout=motion.layout, style=Style(), width=160, height=120, scale=0.5)
     picture = np.zeros((120, 160, 3), np.uint8)
@@ -145,7 +145,8 @@ def draw_motion(random: Random) -> str:
     return "OK"
 
 
-def _motion(random: Random) -> bytes:
+def broken_motion(random: Random) -> bytes:
+    """Returns a motion's file that somebody has damaged, or written so."""
     match random.randrange(6):
         case 0:
             return values.damaged(random, _good_motion())

@@ -28,34 +28,34 @@ async def upload(random: Random, target: Target) -> str:
     name = random.choice(_NAMES) if random.random() < 0.7 else values.text(random)
     size = len(content) if random.random() < 0.9 else values.integer(random, -(2**63), 2**63 - 1)
     body = {"upload": {"kind": "KIND_FILE", "file_name": name, "size_bytes": str(size), "sha256": sha256}}
-    started = await _ask(target, "POST", f"/v1/{target.project}/uploads", body)
+    started = await ask(target, "POST", f"/v1/{target.project}/uploads", body)
     if "name" not in started:
-        return _reason(started)
+        return reason_of(started)
     is_honest = is_honest and size == len(content)
     seen: list[str] = []
     for _ in range(random.randint(1, 6)):
         seen.append(await _step(random, target, started["name"], content))
-    ended = await _ask(target, "POST", f"/v1/{started['name']}:complete", {})
+    ended = await ask(target, "POST", f"/v1/{started['name']}:complete", {})
     if "latestVersion" in ended:
         if not is_honest:
             raise ForbiddenOutcomeError(f"wrong bytes became an asset after {seen}")
         return "COMPLETED"
-    return _reason(ended)
+    return reason_of(ended)
 
 
 async def _step(random: Random, target: Target, name: str, content: bytes) -> str:
     match random.randrange(9):
         case 0:
-            return _reason(await _ask(target, "POST", f"/v1/{name}:complete", {}))
+            return reason_of(await ask(target, "POST", f"/v1/{name}:complete", {}))
         case 1:
-            both = (_ask(target, "POST", f"/v1/{name}:complete", {}) for _ in range(2))
-            return " ".join(_reason(answer) for answer in await asyncio.gather(*both))
+            both = (ask(target, "POST", f"/v1/{name}:complete", {}) for _ in range(2))
+            return " ".join(reason_of(answer) for answer in await asyncio.gather(*both))
         case 2:
-            return _reason(await _ask(target, "DELETE", f"/v1/{name}", None)) if random.random() < 0.2 else "kept"
+            return reason_of(await ask(target, "DELETE", f"/v1/{name}", None)) if random.random() < 0.2 else "kept"
         case 3:
             numbers = [values.integer(random, -(2**31), 2**31 - 1) for _ in range(random.choice((1, 3, 200)))]
-            return _reason(await _ask(target, "POST", f"/v1/{name}:createPartTickets", {"partNumbers": numbers}))
-    tickets = (await _ask(target, "POST", f"/v1/{name}:createPartTickets", {})).get("tickets", [])
+            return reason_of(await ask(target, "POST", f"/v1/{name}:createPartTickets", {"partNumbers": numbers}))
+    tickets = (await ask(target, "POST", f"/v1/{name}:createPartTickets", {})).get("tickets", [])
     if not tickets:
         return "no tickets"
     path = str(random.choice(tickets)["uri"])
@@ -111,7 +111,12 @@ async def _abandon(target: Target, request: bytes) -> str:
     return "abandoned"
 
 
-async def _ask(target: Target, verb: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+async def ask(target: Target, verb: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    """Returns what the gateway answers to JSON, with a key that holds.
+
+    Raises:
+        ForbiddenOutcomeError: If it answers with INTERNAL, or not.
+    """
     encoded = b"" if body is None else json.dumps(body).encode("utf-8", "replace")
     head = f"{verb} {path} HTTP/1.1\r\nHost: {target.host}\r\nConnection: close\r\nAuthorization: Bearer {target.holding[0]}\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(encoded)}\r\n\r\n" if body is not None else "\r\n"
@@ -127,7 +132,8 @@ async def _ask(target: Target, verb: str, path: str, body: dict[str, Any] | None
     return document if isinstance(document, dict) else {}
 
 
-def _reason(answer: dict[str, Any]) -> str:
+def reason_of(answer: dict[str, Any]) -> str:
+    """Returns the reason of an error, or OK."""
     return next(
         (str(detail["reason"]) for detail in answer.get("details", []) if "reason" in detail),
         "OK" if "code" not in answer else f"code {answer['code']}",

@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from fuzz import grpc_calls, http_calls, sockets, uploads
+from fuzz import analyses, grpc_calls, http_calls, sockets, uploads
 from fuzz.grpc_calls import CallTooLongError, ForbiddenOutcomeError
 from fuzz.tally import CRASH, GROWTH, HANG, INTERNAL, Tally, random_for
 from fuzz.target import Target
 from praxiscope_common.client import open_channel
 
 Shot = Callable[[Random], Awaitable[str]]
-ENTRIES = ("grpc", "http", "uploads", "sockets", "slow")
-_AT_ONCE = {"grpc": 12, "http": 12, "uploads": 6, "sockets": 64, "slow": 400}
+ENTRIES = ("grpc", "http", "uploads", "analyses", "sockets", "slow")
+_AT_ONCE = {"grpc": 12, "http": 12, "uploads": 6, "analyses": 4, "sockets": 64, "slow": 400}
 _CHANNEL_COUNT = 3
 _SAMPLE_PERIOD_S = 0.5
 # What the services may hold more at their peak than before the first case, all together.
@@ -191,6 +191,8 @@ async def _shot(entry: str, target: Target) -> AsyncIterator[Shot]:
             yield lambda random: http_calls.send_request(random, target)
         case "uploads":
             yield lambda random: uploads.upload(random, target)
+        case "analyses":
+            yield lambda random: analyses.analyse(random, target)
         case "sockets":
             yield lambda random: sockets.send_odd_bytes(random, target)
         case _:
