@@ -35,8 +35,9 @@ async def analyse(random: Random, target: Target) -> str:
             ("KIND_FILE", "motion.pb.zst", pure.broken_motion(random), "renderStill", {"frame_index": 1}),
         )
     )
-    if kind == "KIND_FILE":  # the motion names its video; any will do
-        body = body | {"video": {"asset_version": target.known[1]}} if verb == "renderOverlay" else body
+    if verb == "renderOverlay":
+        video = await _upload(target, "KIND_VIDEO", "a.mp4", media_files.videos()["mp4"])
+        body = body | {"video": {"asset_version": video}}
     version = await _upload(target, kind, name, content)
     started = await ask(target, "POST", f"/v1/{version}:{verb}", dict(body))
     if "name" not in started:

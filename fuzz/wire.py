@@ -16,12 +16,13 @@ from random import Random
 
 from fuzz import analyses, grpc_calls, http_calls, sockets, uploads
 from fuzz.grpc_calls import CallTooLongError, ForbiddenOutcomeError
+from fuzz.openapi import shoot_by_document
 from fuzz.tally import CRASH, GROWTH, HANG, INTERNAL, Tally, random_for
 from fuzz.target import Target
 from praxiscope_common.client import open_channel
 
 Shot = Callable[[Random], Awaitable[str]]
-ENTRIES = ("grpc", "http", "uploads", "analyses", "sockets", "slow")
+ENTRIES = ("grpc", "http", "uploads", "analyses", "sockets", "slow", "openapi")
 _AT_ONCE = {"grpc": 12, "http": 12, "uploads": 6, "analyses": 4, "sockets": 64, "slow": 400}
 _CHANNEL_COUNT = 3
 _SAMPLE_PERIOD_S = 0.5
@@ -116,13 +117,16 @@ class StackWatch:
 
 async def shoot(entry: str, seed: int, case_count: int, target: Target, watch: StackWatch) -> Tally:
     """Runs an entry's cases and returns what came of them."""
-    tally = Tally(entry=entry)
     started_s = time.monotonic()
-    async with _shot(entry, target) as shot:
-        with watch.sampling():
-            indices = iter(range(case_count))
-            workers = [_work(entry, seed, indices, shot, tally) for _ in range(min(case_count, _AT_ONCE[entry]))]
-            await asyncio.gather(*workers, *([_stay_awake(target, tally)] if entry == "slow" else []))
+    with watch.sampling():
+        if entry == "openapi":  # in its own order and pace
+            tally = await asyncio.to_thread(shoot_by_document, target, seed, case_count)
+        else:
+            tally = Tally(entry=entry)
+            async with _shot(entry, target) as shot:
+                indices = iter(range(case_count))
+                workers = [_work(entry, seed, indices, shot, tally) for _ in range(min(case_count, _AT_ONCE[entry]))]
+                await asyncio.gather(*workers, *([_stay_awake(target, tally)] if entry == "slow" else []))
     for name in watch.dead():
         tally.find(CRASH, -1, f"{name} is not the process any more that it was")
     try:

@@ -22,10 +22,11 @@ def impossible_times(message: Message, path: str = "") -> Iterator[FieldViolatio
     """Yields every Timestamp and Duration in a message that is outside its range."""
     for field in _fields_with_times(message.DESCRIPTOR):
         for place, value in _values(message, field, path + field.name):
-            if field.message_type.full_name not in (_TIMESTAMP, _DURATION):
+            kind: Descriptor = value.DESCRIPTOR
+            if kind.full_name not in (_TIMESTAMP, _DURATION):
                 yield from impossible_times(value, f"{place}.")
-            elif not _is_possible(value, field.message_type.full_name):
-                yield FieldViolation(field=place, description=f"Expected a {field.message_type.name} within its range.")
+            elif not _is_possible(value, kind.full_name):
+                yield FieldViolation(field=place, description=f"Expected a {kind.name} within its range.")
 
 
 def _is_possible(value: Any, kind: str) -> bool:  # noqa: ANN401  a Timestamp or a Duration
