@@ -183,15 +183,15 @@ def judge(answer: bytes, what: str, *, may_be_empty: bool = False, has_deadline:
     code = int(first[1])
     found = re.search(rb'"reason":\s*"([A-Z_]+)"', body)
     reason = found[1].decode() if found else ""
+    if has_deadline and reason == "DEADLINE_EXCEEDED":
+        return reason
     if (
         (code >= 500 and code not in _OWN_FAULT_CODES)
         or reason == "INTERNAL"
         or b'"code":13' in body
         or b'"code":2,' in body
     ):
-        kind = (
-            CallTooLongError if code == 504 and b"grpc-timeout" not in what.lower().encode() else ForbiddenOutcomeError
-        )
+        kind = CallTooLongError if code == 504 else ForbiddenOutcomeError
         raise kind(f"{code} {reason} {body[:200]!r}: {what}")
     return reason or ("OK" if code < 400 else f"HTTP {code}")
 
