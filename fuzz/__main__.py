@@ -80,7 +80,9 @@ async def _shoot_all(
 
 
 def _tell(tally: Tally) -> None:
-    sys.stdout.write(table([tally]).split("\n")[1] + "\n")
+    """Writes an entry's line, and what was found, as soon as it is over."""
+    _, line, _, *found = table([tally]).split("\n")
+    sys.stdout.write("\n".join([line, *found]) + "\n")
     sys.stdout.flush()
 
 
