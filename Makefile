@@ -4,7 +4,7 @@ VENV := .venv/bin
 PYTEST := $(VENV)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-development up down status logs demo test test-unit test-contract test-integration test-e2e golden proto proto-check fmt lint types arch bench chaos picture accuracy licences locks clean
+.PHONY: help setup setup-development up down status logs demo test test-unit test-contract test-integration test-e2e golden proto proto-check fmt lint types arch bench chaos fuzz picture accuracy licences locks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,10 +52,10 @@ proto-check: ## Say whether generated code is what the contracts make
 	@bash tools/contracts/check.sh
 
 fmt: ## Format the code
-	@$(VENV)/ruff format -q libs services sdk models tools tests bench chaos && $(VENV)/ruff check -q --fix libs services sdk models tools tests bench chaos; $(VENV)/buf format -w protos
+	@$(VENV)/ruff format -q libs services sdk models tools tests bench chaos fuzz && $(VENV)/ruff check -q --fix libs services sdk models tools tests bench chaos fuzz; $(VENV)/buf format -w protos
 
 lint: ## Check style
-	@$(VENV)/ruff check libs services sdk models tools tests bench chaos && $(VENV)/ruff format --check -q libs services sdk models tools tests bench chaos
+	@$(VENV)/ruff check libs services sdk models tools tests bench chaos fuzz && $(VENV)/ruff format --check -q libs services sdk models tools tests bench chaos fuzz
 
 types: ## Check types
 	@$(VENV)/pyright
@@ -68,6 +68,9 @@ bench: ## Print how fast things are here
 
 chaos: setup-development ## Kill processes, workers and connections, fill disks, shift clocks; SEED=, ROUNDS=, JOBS=
 	@$(VENV)/python -m chaos
+
+fuzz: setup-development ## Send hostile input to every public entry: SEED=1 CASES=100000
+	@$(VENV)/python -m fuzz --seed $(or $(SEED),1) --cases $(or $(CASES),100000)
 
 picture: ## Cut the README's picture from what `make demo` drew
 	@$(VENV)/python -m tools.readme_picture

@@ -33,7 +33,7 @@ class Step:
     folder: str = "."
 
 
-_CODE = ("libs", "services", "sdk", "models", "tools", "tests", "bench", "chaos")
+_CODE = ("libs", "services", "sdk", "models", "tools", "tests", "bench", "chaos", "fuzz")
 STEPS = (
     Step(name="style", command=(str(_BIN / "ruff"), "check", *_CODE)),
     Step(name="format", command=(str(_BIN / "ruff"), "format", "--check", "-q", *_CODE)),

@@ -106,6 +106,13 @@ def measured(done: operations_pb2.Operation) -> motion_service_pb2.AnalyzeMotion
 # Accepting
 
 
+@covers("MotionService.AnalyzeMotion", "INVALID_MOTION_CONFIG")
+async def test_nobody_is_as_tall_as_a_hand(tenant: Tenant) -> None:
+    version = await tenant.upload(b"a video, said its name", "movie.mp4", VIDEO)
+    for height_m in (1e-45, 0.2):
+        (await analyze(tenant, version, height_m=height_m)).fails("INVALID_MOTION_CONFIG")
+
+
 @covers("MotionService.AnalyzeMotion", "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND", "FILE_PATH_NEEDED", "REQUEST_ID_REUSED")
 async def test_what_is_wrong_is_said_before_any_work(tenant: Tenant, stranger: Tenant) -> None:
     version = await tenant.upload(b"a video, said its name", "movie.mp4", VIDEO)

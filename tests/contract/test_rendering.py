@@ -9,6 +9,7 @@ import uuid
 import av
 import numpy as np
 
+from fuzz.media_files import CORPUS
 from praxiscope.biomechanics.v1 import motion_pb2
 from praxiscope.library.v1 import operation_service_pb2
 from praxiscope.rendering.v1 import rendering_service_pb2
@@ -106,6 +107,29 @@ async def test_only_a_motion_and_a_frame_that_are_there_are_drawn(
     (await still(house.client, tenant, motion, time_offset={"seconds": 60})).fails("START_OUT_OF_RANGE")
     unreadable = await a_motion(tenant, content=b"hello, this is text")
     (await still(house.client, tenant, unreadable)).fails("MEDIA_UNREADABLE")
+
+
+@covers(
+    "RenderingService.RenderStill",
+    *("INVALID_MOTION", "MEDIA_TRUNCATED", "MEDIA_HAS_NO_VIDEO", "MEDIA_TOO_LARGE", "MEDIA_TOO_LONG"),
+)
+async def test_files_that_lie_are_said_to(house: House, tenant: Tenant) -> None:
+    pictures = list(media.grey_frames(_FRAME_COUNT, width_px=320, height_px=240))
+    for content, reason in (
+        (media.encode_video(pictures)[:200], "MEDIA_TRUNCATED"),
+        (media.encode_sound(), "MEDIA_HAS_NO_VIDEO"),
+        ((CORPUS / "video" / "more-pixels-than-allowed").read_bytes(), "MEDIA_TOO_LARGE"),
+        ((CORPUS / "video" / "more-frames-than-allowed").read_bytes(), "MEDIA_TOO_LONG"),
+    ):
+        (await still(house.client, tenant, await a_motion(tenant, content=content))).fails(reason)
+    for content in (
+        b"no motion",
+        motion_of("projects/p")[:-5],
+        encode_records([motion_pb2.MotionHeader(bones=[7, 8])]),
+    ):
+        video = await tenant.upload(media.encode_video(pictures), "movie.mp4", VIDEO)
+        motion = await derive(tenant, {"motion.pb.zst": content, "other.txt": b"x"}, sources=[video])
+        (await still(house.client, tenant, motion)).fails("INVALID_MOTION")
 
 
 @covers("RenderingService.RenderStill", "STILL_TOO_LARGE")

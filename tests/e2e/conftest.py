@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fuzz.limits import RAISED_LIMITS
 from praxiscope.client import Profile
 from tests.e2e.traces import TraceReceiver
 
@@ -64,6 +65,7 @@ def stack(traces: TraceReceiver) -> Iterator[RunningStack]:
         "PRAXISCOPE_STACK_PROFILE": str(folder / "home" / "profiles.toml"),
         "PRAXISCOPE_STACK_OTLP_GRPC": traces.grpc_address,
         "PRAXISCOPE_STACK_OTLP_HTTP": traces.http_url,
+        **RAISED_LIMITS,
     }
     started = subprocess.Popen(
         [sys.executable, "-m", "tools.devstack", "run"],

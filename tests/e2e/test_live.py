@@ -42,7 +42,7 @@ async def test_a_websocket_tracks(stack: RunningStack) -> None:
 
 @pytest.mark.parametrize(
     ("messages", "code"),
-    [([frame(0)], 4003), ([b"\xff\xff"], 4013)],
+    [([frame(0)], 4003), ([b"\xff\xff"], 4003)],
     ids=["without a start", "no protobuf"],
 )
 async def test_a_websocket_ends_with_the_errors_code(stack: RunningStack, messages: list[bytes], code: int) -> None:

@@ -26,6 +26,7 @@ class Span:
 class TraceReceiver(trace_service_pb2_grpc.TraceServiceServicer):
     def __init__(self) -> None:
         self._spans: list[Span] = []
+        self._received: list[str] = []
         self._lock = threading.Lock()
         self._server = grpc.server(ThreadPoolExecutor(4))
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self._server)
@@ -72,6 +73,11 @@ class TraceReceiver(trace_service_pb2_grpc.TraceServiceServicer):
                 grouped[span.trace_id].append(span)
         return grouped
 
+    def everything(self) -> str:
+        """Returns all that was ever received, as text."""
+        with self._lock:
+            return "\n".join(self._received)
+
     def _take(self, request: trace_service_pb2.ExportTraceServiceRequest) -> None:
         found = [
             Span(
@@ -87,6 +93,7 @@ class TraceReceiver(trace_service_pb2_grpc.TraceServiceServicer):
         ]
         with self._lock:
             self._spans += found
+            self._received.append(str(request))
 
     def _take_http(self, body: bytes, content_type: str) -> None:
         if "json" not in content_type:
@@ -104,6 +111,7 @@ class TraceReceiver(trace_service_pb2_grpc.TraceServiceServicer):
         ]
         with self._lock:
             self._spans += found
+            self._received.append(body.decode())
 
 
 def _spans(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

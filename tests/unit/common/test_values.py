@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import string
+import tracemalloc
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+import zstandard
 from google.protobuf.wrappers_pb2 import StringValue
 from hypothesis import given
 from hypothesis import strategies as st
@@ -177,3 +179,25 @@ def test_a_file_that_is_cut_off_is_said_to_be(missing: int) -> None:
     encoded = encode_records([StringValue(value=f"{number} of many different ones") for number in range(40)])
     with pytest.raises(BrokenRecordsError):
         list(decode_records(io.BytesIO(encoded[:-missing]), None, StringValue))
+
+
+def test_a_file_that_grows_without_end_is_read_in_small_pieces() -> None:
+    """Four bytes of zstd can stand for 128 KiB; whoever asks for a piece must not get it all."""
+    bomb = zstandard.compress(bytes(1 << 30))
+    assert len(bomb) < 1 << 17
+    tracemalloc.start()
+    try:
+        reading = decode_records(io.BytesIO(bomb), None, StringValue)
+        assert [message.value for message, _ in zip(reading, range(1000), strict=False)] == [""] * 1000
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 64 << 20
+
+
+def test_a_file_that_asks_for_a_huge_window_is_refused() -> None:
+    parameters = zstandard.ZstdCompressionParameters(window_log=27, enable_ldm=False)
+    greedy = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    content = greedy.compress(bytes(1 << 20)) + greedy.flush()
+    with pytest.raises(BrokenRecordsError):
+        list(decode_records(io.BytesIO(content), None, StringValue))

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from praxiscope.biomechanics.v1 import motion_pb2
-from praxiscope_common.storage.records import BrokenRecordsError, encode_records
+from praxiscope_common.storage.records import encode_records
 from praxiscope_media import VideoCodec, VideoEncoding
 from rendering_service.adapters.drawn_video import VideoJob, draw_video, size_of
 from rendering_service.adapters.motion_file import read_motion
+from rendering_service.core.errors import InvalidMotionError
 from rendering_service.core.types import Style
 
 FRAMES = 24
@@ -126,7 +127,7 @@ def test_asked_to_stop_it_stops(draw: Draw) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", records(FRAMES)[:200]])
 def test_broken_records_are_said_to_be(content: bytes) -> None:
-    with pytest.raises(BrokenRecordsError):
+    with pytest.raises(InvalidMotionError):
         list(read_motion(io.BytesIO(content)).frames)
 
 

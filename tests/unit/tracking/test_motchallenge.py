@@ -70,3 +70,17 @@ def test_reading_is_bounded_and_lazy() -> None:
 def test_a_missing_score_counts_as_sure() -> None:
     first, second = read_detections(["1,1,0,0,10,20", "2,1,0,0,10,20,-1,-1,-1,-1"])
     assert (first.scores[0], second.scores[0]) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "1,1e300,10,10,5,5,1",
+        "1,9007199254740994,10,10,5,5,1",
+        "1,-1,1e308,10,1e308,5,1",
+        "1,-1,10,-1e12,5,5,1",
+    ],
+)
+def test_a_number_that_arithmetic_cannot_do_with_is_refused(line: str) -> None:
+    with pytest.raises(InvalidMotChallengeTextError, match="line 1"):
+        list(read_detections([line]))

@@ -17,6 +17,10 @@ _LOST_STATUS = "Internal error from Core"
 """What grpc.aio says when it does not know how a stream ended."""
 _AWAY = "A part that this call needs is not there at the moment; try again."
 _RETRY_AFTER_S = 1.0
+# A status travels in headers, of which a client takes 8 KiB, and words of the caller's stand in it: a longer one would arrive as INTERNAL.
+_MAX_MESSAGE_BYTES = 600
+_MAX_VALUE_BYTES = 150
+_MAX_VIOLATIONS = 5
 
 CODES: Mapping[type[errors.DomainError], grpc.StatusCode] = {
     errors.DomainError: grpc.StatusCode.UNKNOWN,
@@ -44,16 +48,18 @@ def code_of(error: errors.DomainError) -> grpc.StatusCode:
 
 
 def to_status(error: errors.DomainError) -> status_pb2.Status:
-    """Returns the wire form of `error`, with ErrorInfo and, where it has them, BadRequest and RetryInfo."""
-    details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)]
+    """Returns the wire form of `error`, with ErrorInfo and, where it has them, BadRequest and RetryInfo; long texts are cut."""
+    metadata = {key: _shortened(value, _MAX_VALUE_BYTES) for key, value in error.metadata.items()}
+    details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)]
     if error.field_violations:
         details.append(
             error_details_pb2.BadRequest(
                 field_violations=[
                     error_details_pb2.BadRequest.FieldViolation(
-                        field=violation.field, description=violation.description
+                        field=_shortened(violation.field, _MAX_VALUE_BYTES),
+                        description=_shortened(violation.description, _MAX_VALUE_BYTES),
                     )
-                    for violation in error.field_violations
+                    for violation in error.field_violations[:_MAX_VIOLATIONS]
                 ]
             )
         )
@@ -62,7 +68,9 @@ def to_status(error: errors.DomainError) -> status_pb2.Status:
         retry.retry_delay.FromNanoseconds(int(error.retry_after_s * 1e9))
         details.append(retry)
     return status_pb2.Status(
-        code=code_of(error).value[0], message=error.message, details=[_pack(item) for item in details]
+        code=code_of(error).value[0],
+        message=_shortened(error.message, _MAX_MESSAGE_BYTES),
+        details=[_pack(item) for item in details],
     )
 
 
@@ -114,6 +122,13 @@ def from_rpc_error(error: grpc.RpcError) -> errors.DomainError:
     if code is grpc.StatusCode.UNAVAILABLE:  # gRPC itself says so: nobody listens, or the connection broke
         return errors.UnavailableError(_AWAY, retry_after_s=_RETRY_AFTER_S)
     return from_status(status_pb2.Status(code=code.value[0], message=details))
+
+
+def _shortened(text: str, most_bytes: int) -> str:
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= most_bytes:
+        return text
+    return encoded[: most_bytes - 3].decode("utf-8", "ignore") + "…"
 
 
 def _pack(message: Message) -> any_pb2.Any:

@@ -124,9 +124,14 @@ class TokenVerifier:
                 leeway=_CLOCK_LEEWAY_S,
                 options={"require": ["exp", "iat", "sub", "jti"]},
             )
-        except jwt.InvalidTokenError as error:
+            caller = caller_of(claims, token)
+        except (
+            jwt.InvalidTokenError,
+            TypeError,
+            ValueError,
+            OverflowError,
+        ) as error:  # the last: claims of another form
             raise InvalidTokenError() from error
-        caller = caller_of(claims, token)
         revocations = [*self._by_session.get(caller.session, ()), *self._by_subject.get(caller.subject, ())]
         if any(revocation.covers(caller) for revocation in revocations):
             raise RevokedTokenError()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from os import PathLike
 from typing import BinaryIO
@@ -17,6 +17,13 @@ from av.packet import Packet
 _MP4_CODECS = frozenset({"aac", "mp3", "opus", "ac3", "eac3", "flac", "alac"})
 _WEBM_CODECS = frozenset({"opus", "vorbis"})
 _OPUS_RATE_HZ = 48_000
+_AAC_RATES_HZ = frozenset(
+    {96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350}
+)
+"""What the encoder takes; anything else is resampled."""
+_AAC_FALLBACK_RATE_HZ = 48_000
+_MAX_RATE_HZ, _MAX_CHANNELS = 768_000, 64
+"""A header that says more is not believed, and neither is one that says nothing."""
 
 
 class AudioTrack:
@@ -31,19 +38,20 @@ class AudioTrack:
         self._output = output
         self._output_stream = output_stream
         self._start_s = _video_start_s(source)
+        self._last_dts: int | None = None
         self._packets = self._read_packets()
         self._next: Packet[AudioStream] | None = next(self._packets, None)
 
     @classmethod
     def open(cls, file: str | PathLike[str] | BinaryIO, output: OutputContainer, *, is_mp4: bool) -> AudioTrack | None:
-        """Adds a sound track to `output` before anything was written to it; None when `file` has no sound."""
+        """Adds a sound track to `output` before anything was written to it; None when `file` has no sound that can be."""
         if not isinstance(file, str | PathLike):
             file.seek(0)
         source = av.open(file, mode="r", metadata_errors="replace")
-        if not source.streams.audio:
+        stream = source.streams.audio[0] if source.streams.audio else None
+        if stream is None or not _is_believable(stream):
             source.close()
             return None
-        stream = source.streams.audio[0]
         codec = stream.codec_context.name
         if codec in (_MP4_CODECS if is_mp4 else _WEBM_CODECS):
             return cls(source, stream, output, output.add_stream_from_template(stream))
@@ -84,7 +92,13 @@ class AudioTrack:
         packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts = None if packet.dts is None else packet.dts - shift
         packet.stream = self._output_stream
-        self._output.mux(packet)
+        self._mux(packet)
+
+    def _mux(self, packet: Packet[AudioStream]) -> None:
+        """Writes a packet, unless it goes back in time: a damaged file does, and no container holds it."""
+        if packet.dts is not None and (self._last_dts is None or packet.dts > self._last_dts):
+            self._last_dts = packet.dts
+            self._output.mux(packet)
 
 
 class _EncodedAudioTrack(AudioTrack):
@@ -93,7 +107,9 @@ class _EncodedAudioTrack(AudioTrack):
     def __init__(
         self, source: InputContainer, source_stream: AudioStream, output: OutputContainer, *, is_mp4: bool
     ) -> None:
-        rate_hz = source_stream.codec_context.sample_rate if is_mp4 else _OPUS_RATE_HZ
+        source_rate_hz = source_stream.codec_context.sample_rate
+        aac_rate_hz = source_rate_hz if source_rate_hz in _AAC_RATES_HZ else _AAC_FALLBACK_RATE_HZ
+        rate_hz = aac_rate_hz if is_mp4 else _OPUS_RATE_HZ
         stream = output.add_stream("aac" if is_mp4 else "libopus", rate=rate_hz)
         if not isinstance(stream, AudioStream):
             raise TypeError("the sound's encoder is missing from this build of FFmpeg")
@@ -117,13 +133,24 @@ class _EncodedAudioTrack(AudioTrack):
         if frame.pts is not None and frame.time_base is not None:
             frame.pts = max(0, frame.pts - round(self._start_s / Fraction(frame.time_base)))
         for resampled in self._resampler.resample(frame):
-            self._output.mux(self._output_stream.encode(resampled))
+            self._mux_all(self._output_stream.encode(resampled))
 
     def finish(self) -> None:
         """Writes what resampler and encoder still hold."""
         for resampled in self._resampler.resample(None):
-            self._output.mux(self._output_stream.encode(resampled))
-        self._output.mux(self._output_stream.encode(None))
+            self._mux_all(self._output_stream.encode(resampled))
+        self._mux_all(self._output_stream.encode(None))
+
+    def _mux_all(self, packets: Iterable[Packet[AudioStream]]) -> None:
+        for packet in packets:
+            self._mux(packet)
+
+
+def _is_believable(stream: AudioStream) -> bool:
+    context = stream.codec_context
+    if context is None:  # the header names no codec that FFmpeg knows
+        return False
+    return 0 < context.sample_rate <= _MAX_RATE_HZ and 0 < context.channels <= _MAX_CHANNELS
 
 
 def _video_start_s(source: InputContainer) -> Fraction:

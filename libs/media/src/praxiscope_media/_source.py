@@ -31,6 +31,12 @@ from praxiscope_media._frame import Frame
 _FALLBACK_RATE_HZ = Fraction(30)
 """For streams that state no rate at all."""
 
+_MIN_RATE_HZ, _MAX_RATE_HZ = Fraction(1, 100), Fraction(1000)
+"""A header that says less or more is not believed: no encoder takes such a rate."""
+
+_MAX_STEP_S = 10_000
+"""A presentation time hours after the one before is damage; MP4 cannot hold a picture that is shown for so long."""
+
 _TRUNCATION_TOLERANCE_S = 0.5
 """A header's duration may be wrong by some frames without anything missing."""
 
@@ -126,6 +132,8 @@ class VideoSource:
         try:
             if not container.streams.video:
                 raise MediaHasNoVideoError
+            if container.streams.video[0].codec_context is None:  # the header names no codec that FFmpeg knows
+                raise MediaUnreadableError
             return cls(container, container.streams.video[0], limits)
         except BaseException:
             container.close()
@@ -201,7 +209,7 @@ class VideoSource:
         rotation_deg = round(-first.rotation / 90) * 90 % 360
         self._quarter_turns = (-rotation_deg // 90) % 4
         is_sideways = self._quarter_turns % 2 == 1
-        rate_hz = stream.average_rate or stream.guessed_rate or _FALLBACK_RATE_HZ
+        rate_hz = _believable_rate_hz(stream.average_rate or stream.guessed_rate)
         duration_s = _duration_s(self._container, stream)
         frame_count = stream.frames or round(duration_s * rate_hz)
         if frame_count > self._limits.max_frames:
@@ -211,7 +219,7 @@ class VideoSource:
             height_px=first.width if is_sideways else first.height,
             frame_count=frame_count,
             duration_s=duration_s,
-            average_rate_hz=Fraction(rate_hz),
+            average_rate_hz=rate_hz,
             rotation_deg=rotation_deg,
             codec=stream.codec_context.codec.canonical_name,
             has_audio=bool(self._container.streams.audio),
@@ -245,15 +253,16 @@ class _Reading:
         skip_count = start_frame if start_pts is None else 0
         index = 0 if start_pts is None else start_frame
         previous: Fraction | None = None
-        step = 1 / Fraction(self._stream.average_rate or _FALLBACK_RATE_HZ)
+        step = 1 / _believable_rate_hz(self._stream.average_rate)
         for decoded in self._decode():
             if start_pts is not None and decoded.pts is not None and decoded.pts < start_pts:
                 continue
             if first_pts is None:
                 first_pts = decoded.pts
             offset = self._offset(decoded, first_pts)
-            if offset is None or (previous is not None and offset <= previous):
-                # No presentation time, or one that goes back: as if the frame came one average step after the last.
+            since = 0 if previous is None or offset is None else offset - previous
+            if offset is None or since > _MAX_STEP_S or (previous is not None and since <= 0):
+                # No presentation time, or one that cannot be: as if the frame came one average step after the last.
                 offset = Fraction(0) if previous is None else previous + step
             previous = offset
             if index >= self._limits.max_frames:
@@ -295,8 +304,11 @@ class _Reading:
             return None, None
         packets = [
             (packet.pts, packet.dts, packet.is_keyframe)
-            for packet in self._container.demux(self._stream)
-            if packet.size > 0 and not packet.is_discard and not packet.is_corrupt
+            for packet in self._demux()
+            if packet.stream.index == self._stream.index
+            and packet.size > 0
+            and not packet.is_discard
+            and not packet.is_corrupt
         ]
         known = sorted(pts for pts, _, _ in packets if pts is not None)
         self._rewind()
@@ -385,6 +397,11 @@ def _looks_cut(file: str | PathLike[str] | BinaryIO) -> bool:
         file.seek(0)
         head = file.read(8)
     return head[4:8] == b"ftyp" or head[:4] == b"\x1a\x45\xdf\xa3"
+
+
+def _believable_rate_hz(stated: Fraction | None) -> Fraction:
+    """Returns the rate that a header states, or the usual one where it states none that can be."""
+    return stated if stated is not None and _MIN_RATE_HZ <= stated <= _MAX_RATE_HZ else _FALLBACK_RATE_HZ
 
 
 def _duration_s(container: InputContainer, stream: VideoStream) -> float:

@@ -2,11 +2,16 @@ package front
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -109,15 +114,121 @@ func TestAPanicIsAnInternalErrorWithoutWords(t *testing.T) {
 
 func TestAMetricHasNoResourceNames(t *testing.T) {
 	for path, expected := range map[string]string{
+		"/": "/",
 		"/v1/projects/abc/assets/xyz/versions/3:analyzeMotion": "/v1/projects/*/assets/*/versions/*:analyzeMotion",
-		"/v1/auth:login":                   "/v1/auth:login",
-		"/v1/" + strings.Repeat("a", 99):   "/v1/*",
-		"/v1/x:" + strings.Repeat("a", 99): "/v1/*:*",
-		"/a/b/c/d/e/f/g/h/i":               "/…",
+		"/v1/projects/abc/assets/xyz":                          "/v1/projects/*/assets/*",
+		"/v1/auth:login":                                       "/v1/auth:login",
+		"/v1/blobs":                                            "/v1/blobs",
+		"/v1/live:observe":                                     "/v1/live:observe",
 	} {
 		if got := endpointOf(path); got != expected {
 			t.Errorf("%s became %s", path, got)
 		}
+	}
+}
+
+func TestWhatACallerMakesUpMakesNoNewTimeSeries(t *testing.T) {
+	for _, path := range []string{"/v1/" + strings.Repeat("a", 99), "/v1/auth:abc", "/v1/assets/projects", "/v1/projects/abc:" + strings.Repeat("a", 20), "/a/b/c/d/e/f/g/h/i", "/v1/\xff"} {
+		if got := endpointOf(path); got != other {
+			t.Errorf("%s became %s", path, got)
+		}
+	}
+	registry := prometheus.NewRegistry()
+	front := newEdge(nil, nil, 100, registry)
+	handler := front.wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for _, method := range []string{"A", "B", "BREW", "get"} {
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(method, "/healthz", nil))
+	}
+	gathered, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range gathered {
+		if len(family.GetMetric()) != 1 {
+			t.Errorf("%s has %d series", family.GetName(), len(family.GetMetric()))
+		}
+	}
+}
+
+func TestAPathThatIsNotTextIsRefused(t *testing.T) {
+	if answer := answerOf(t, httptest.NewRequest(http.MethodGet, "/v1/projects/%ff/assets", nil)); answer.Code != http.StatusBadRequest {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+}
+
+func TestABodyThatComesTooSlowlyEnds(t *testing.T) {
+	read := make(chan error, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := newTimedBody(w, r.Body, 100*time.Millisecond)
+		_, err := io.ReadAll(body)
+		read <- err
+	}))
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck  the test is over
+	if _, err := conn.Write([]byte("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n{")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-read:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the body ended with %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the body never ended")
+	}
+}
+
+func TestASlowBodyThatNobodyReadsHoldsNoConnection(t *testing.T) {
+	for name, reads := range map[string]bool{"refused at once": false, "read until it was too slow": true} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body := newTimedBody(w, r.Body, 100*time.Millisecond)
+			if reads {
+				_, _ = io.ReadAll(body)
+			}
+			w.WriteHeader(http.StatusUnsupportedMediaType)
+		}))
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { // a byte now and then, as a client that only wants to hold the connection
+			_, err := conn.Write([]byte("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n"))
+			for err == nil {
+				time.Sleep(20 * time.Millisecond)
+				_, err = conn.Write([]byte("{"))
+			}
+		}()
+		_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: the connection was kept", name)
+		}
+		_ = conn.Close()
+		server.Close()
+	}
+}
+
+func TestAnAnswerMayTakeLongerThanItsBody(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := newTimedBody(w, r.Body, 50*time.Millisecond)
+		_, _ = io.ReadAll(body)
+		select {
+		case <-r.Context().Done():
+			w.WriteHeader(http.StatusTeapot)
+		case <-time.After(300 * time.Millisecond):
+		}
+	}))
+	defer server.Close()
+	answer, err := http.Post(server.URL, "application/json", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close() //nolint:errcheck  nothing is in it
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("the call was ended: %d", answer.StatusCode)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel"
@@ -24,7 +25,9 @@ import (
 
 const (
 	maxRequestID = 64
-	idCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+	// What a service takes along with everything else that stands in a call's metadata.
+	maxTraceState = 512
+	idCharacters  = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 )
 
 var latencyBuckets = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600}
@@ -60,9 +63,12 @@ func (e *edge) wrap(next http.Handler) http.Handler {
 		started := time.Now()
 		id := requestID(r.Header.Get("X-Request-Id"))
 		r.Header.Set("X-Request-Id", id)
+		if len(r.Header.Get("Tracestate")) > maxTraceState {
+			r.Header.Del("Tracestate")
+		}
 		ctx := otel.GetTextMapPropagator().Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-		endpoint := endpointOf(r.URL.Path)
-		ctx, span := otel.Tracer("praxiscope").Start(ctx, r.Method+" "+endpoint, trace.WithSpanKind(trace.SpanKindServer),
+		endpoint, method := endpointOf(r.URL.Path), methodOf(r.Method)
+		ctx, span := otel.Tracer("praxiscope").Start(ctx, method+" "+endpoint, trace.WithSpanKind(trace.SpanKindServer),
 			trace.WithAttributes(attribute.String("request.id", id)))
 		recorder := &recorder{ResponseWriter: w, code: http.StatusOK}
 		defer func() {
@@ -74,13 +80,16 @@ func (e *edge) wrap(next http.Handler) http.Handler {
 			}
 			span.End()
 			elapsed := time.Since(started)
-			e.requests.WithLabelValues(endpoint, r.Method, strconv.Itoa(recorder.code)).Inc()
-			e.latency.WithLabelValues(endpoint, r.Method).Observe(elapsed.Seconds())
+			e.requests.WithLabelValues(endpoint, method, strconv.Itoa(recorder.code)).Inc()
+			e.latency.WithLabelValues(endpoint, method).Observe(elapsed.Seconds())
 			// The query is left out: tickets stand in it.
 			slog.Info("request", "request_id", id, "trace_id", span.SpanContext().TraceID().String(), "method", r.Method, "path", r.URL.Path,
 				"status", recorder.code, "elapsed_ms", float64(elapsed.Microseconds())/1000, "bytes", recorder.count)
 		}()
 		e.headers(recorder.Header(), r, id)
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = newTimedBody(w, r.Body, bodyGrace)
+		}
 		if e.preflight(recorder, r) {
 			return
 		}
@@ -127,7 +136,13 @@ func (e *edge) refuse(w http.ResponseWriter, r *http.Request) error {
 	if origin := r.Header.Get("Origin"); origin != "" && !e.origins[origin] && !sameOrigin(origin, r) {
 		return status.New(codes.PermissionDenied, "ORIGIN_NOT_ALLOWED", "Pages of this origin may not call; the operator can allow them.")
 	}
-	if r.URL.Path == blobs.Path || r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+	if !utf8.ValidString(r.URL.Path) {
+		return status.New(codes.InvalidArgument, "INVALID_REQUEST", "The path is not UTF-8.")
+	}
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		return nil
+	}
+	if r.URL.Path == blobs.Path {
 		return nil
 	}
 	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
@@ -177,35 +192,6 @@ func requestID(offered string) string {
 		return offered
 	}
 	return strings.ToLower(rand.Text())
-}
-
-// endpointOf returns a path without what names a resource, so that a metric has few labels.
-func endpointOf(path string) string {
-	parts := strings.Split(strings.Trim(path, "/"), "/")
-	if len(parts) > 8 {
-		return "/…"
-	}
-	for index, part := range parts {
-		name, verb, hasVerb := strings.Cut(part, ":")
-		switch name {
-		case "v1", "projects", "assets", "versions", "uploads", "operations", "members", "apiKeys", "auditEvents", "users", "roles", "models",
-			"auth", "keys", "caller", "revocations", "images", "live", "blobs", "docs", "openapi.json", "healthz", "readyz":
-		default:
-			name = "*"
-		}
-		if hasVerb {
-			name += ":" + knownVerb(verb)
-		}
-		parts[index] = name
-	}
-	return "/" + strings.Join(parts, "/")
-}
-
-func knownVerb(verb string) string {
-	if len(verb) > 24 || strings.Trim(verb, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-		return "*"
-	}
-	return verb
 }
 
 type recorder struct {

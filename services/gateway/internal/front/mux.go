@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
@@ -30,6 +32,9 @@ import (
 	"praxiscope/gateway/internal/proxy"
 	"praxiscope/gateway/internal/status"
 )
+
+// What is longer or has other characters names no request; a request_id is a UUID.
+const maxIdempotencyKey = 64
 
 const (
 	ndjson      = "application/x-ndjson"
@@ -88,7 +93,7 @@ func callMetadata(r *http.Request, clientAddress func(*http.Request) string) met
 	if key := r.Header.Get("X-Api-Key"); key != "" {
 		carried.Set("x-api-key", key)
 	}
-	if id := r.Header.Get("Idempotency-Key"); id != "" {
+	if id := r.Header.Get("Idempotency-Key"); id != "" && guard.IsPlain(id, maxIdempotencyKey) {
 		carried.Set("idempotency-key", id)
 	}
 	if authorization := r.Header.Get("Authorization"); authorization != "" {
@@ -122,9 +127,15 @@ func readable(err error) error {
 	if errors.As(err, &tooLarge) || strings.Contains(err.Error(), "http: request body too large") {
 		return status.New(codes.InvalidArgument, "BODY_TOO_LARGE", "The body is too large; upload files in parts.")
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) || strings.Contains(err.Error(), "i/o timeout") {
+		return status.New(codes.DeadlineExceeded, "BODY_TOO_SLOW", "The body came too slowly; send it again.")
+	}
 	converted := grpcstatus.Convert(err)
 	if converted.Code() == codes.InvalidArgument && len(converted.Details()) == 0 {
 		return status.New(codes.InvalidArgument, "INVALID_REQUEST", converted.Message())
+	}
+	if converted.Code() == codes.DeadlineExceeded && len(converted.Details()) == 0 {
+		return status.New(codes.DeadlineExceeded, "DEADLINE_EXCEEDED", "The call's time was used up before the work was done.")
 	}
 	if converted.Code() == codes.Unavailable && len(converted.Details()) == 0 {
 		return status.RetryLater(codes.Unavailable, "UNAVAILABLE", "A part that this call needs is not there at the moment; try again.", retryPause)
@@ -162,7 +173,12 @@ type strictQuery struct{}
 // Parse reads the query into a request.
 func (strictQuery) Parse(target proto.Message, values url.Values, filter *utilities.DoubleArray) error {
 	fields := target.ProtoReflect().Descriptor().Fields()
-	for name := range values {
+	for name, given := range values {
+		for _, value := range given {
+			if !utf8.ValidString(value) {
+				return fmt.Errorf("the value of %q is not UTF-8", name)
+			}
+		}
 		first, _, _ := strings.Cut(name, ".")
 		first, _, _ = strings.Cut(first, "[")
 		if fields.ByName(protoreflect.Name(first)) == nil && fields.ByJSONName(first) == nil {

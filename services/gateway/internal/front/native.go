@@ -18,6 +18,8 @@ import (
 	"praxiscope/gateway/internal/proxy"
 )
 
+const maxStreams = 1000
+
 // The first bytes of every HTTP/2 connection (RFC 9113, 3.4).
 const http2Preface = "PRI * HTTP/2.0"
 
@@ -27,6 +29,9 @@ func newNative(backends proxy.Backends) *grpc.Server {
 		grpc.ForceServerCodecV2(mixedCodec{}),
 		grpc.UnknownServiceHandler(backends.Handler()),
 		grpc.MaxRecvMsgSize(maxMessageBytes),
+		grpc.ConnectionTimeout(headerTimeout),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.MaxConcurrentStreams(maxStreams), // of one connection; without it streams that are opened and reset at once cost without end
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, MaxConnectionIdle: 10 * time.Minute}),
 	)

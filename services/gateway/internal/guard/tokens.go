@@ -15,7 +15,6 @@ import (
 	grpcstatus "google.golang.org/grpc/status"
 
 	authv1 "praxiscope/gateway/gen/praxiscope/auth/v1"
-	"praxiscope/gateway/internal/status"
 )
 
 const (
@@ -51,7 +50,7 @@ func (k *KeyRing) Subject(ctx context.Context, token string) (string, error) {
 		return k.key(ctx, id)
 	}, jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithLeeway(clockLeeway))
 	if err != nil {
-		return "", status.New(codes.Unauthenticated, "INVALID_TOKEN", "The access token does not hold; log in again or send an API key.")
+		return "", invalidToken()
 	}
 	return claims.Subject, nil
 }

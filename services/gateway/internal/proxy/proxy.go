@@ -63,8 +63,11 @@ func (Codec) Name() string { return "proto" }
 
 var anyStream = &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
 
-// hopHeaders belong to one connection, or are the gateway's to write.
-var hopHeaders = []string{":authority", "content-type", "user-agent", "grpc-accept-encoding", "grpc-encoding", "grpc-timeout", "te", guard.ClientAddressKey}
+// carriedHeaders are what a caller's metadata may say to a service, and how long that may be. All else is dropped: services take 8 KiB of
+// metadata in all, and a call that has more, or other characters, would end as an internal error.
+var carriedHeaders = map[string]int{
+	"authorization": guard.MaxCredentialBytes + len("Bearer "), "x-api-key": guard.MaxCredentialBytes, "x-request-id": 64, "traceparent": 64, "tracestate": 512,
+}
 
 // Handler returns what serves every method that is not the gateway's own.
 func (b Backends) Handler() grpc.StreamHandler {
@@ -132,9 +135,17 @@ func copyResponses(client grpc.ClientStream, server grpc.ServerStream) error {
 
 func outgoing(ctx context.Context) context.Context {
 	incoming, _ := metadata.FromIncomingContext(ctx)
-	carried := incoming.Copy()
-	for _, name := range hopHeaders {
-		carried.Delete(name)
+	carried := metadata.MD{}
+	for name, most := range carriedHeaders {
+		values := incoming.Get(name)
+		if len(values) == 0 {
+			continue
+		}
+		if value := values[len(values)-1]; guard.IsPlain(value, most) {
+			carried.Set(name, value)
+		} else if name == "authorization" || name == "x-api-key" {
+			carried.Set(name, guard.BadCredential) // it must be refused, and not be taken for none
+		}
 	}
 	if caller, known := peer.FromContext(ctx); known {
 		carried.Set(guard.ClientAddressKey, host(caller.Addr))

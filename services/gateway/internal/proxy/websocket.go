@@ -126,7 +126,7 @@ func keepAlive(ctx context.Context, socket *websocket.Conn) {
 
 func shortened(text string) string {
 	if len(text) > maxReason {
-		return text[:maxReason]
+		text = text[:maxReason]
 	}
-	return text
+	return strings.ToValidUTF8(text, "") // a letter of several bytes may have been cut; a close frame with half of one is none
 }

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
 from praxiscope_common.errors import DeadlineError, DomainError, InvalidInputError
@@ -27,6 +27,17 @@ class StreamStartNeededError(InvalidInputError):
     """The stream ended before its first message; the first message starts it."""
 
     reason = "STREAM_START_NEEDED"
+
+
+class UnreadableMessageError(InvalidInputError):
+    """The bytes are no message of this method's contract."""
+
+    reason = "INVALID_REQUEST"
+
+
+@dataclass(frozen=True)
+class _Unreadable:
+    """Stands where a message should be: gRPC would answer UNKNOWN with the decoder's words if reading it raised."""
 
 
 @dataclass(kw_only=True)
@@ -78,7 +89,7 @@ class ServerPipeline(grpc.aio.ServerInterceptor):
         wrap = self._wrap_streaming if handler.response_streaming else self._wrap_single
         return getattr(grpc, f"{kind}_rpc_method_handler")(
             wrap(getattr(handler, kind), handler_call_details.method, kind),
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=_tolerant(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
 
@@ -121,6 +132,7 @@ async def _open_call(
 ) -> tuple[ServerCall, Callable[[ServerCall], Any]]:
     metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
     if not kind.startswith("stream"):
+        _require_readable(request)
         call = ServerCall(method=method, kind=kind, metadata=metadata, request=request, context=context)
         return call, lambda _: request
     messages = aiter(request)
@@ -128,6 +140,7 @@ async def _open_call(
         first = await anext(messages)
     except StopAsyncIteration:
         raise StreamStartNeededError() from None
+    _require_readable(first)
     call = ServerCall(method=method, kind=kind, metadata=metadata, request=first, context=context)
     return call, lambda opened: _checked(first, messages, opened)
 
@@ -135,6 +148,7 @@ async def _open_call(
 async def _checked(first: Message, rest: AsyncIterator[Message], call: ServerCall) -> AsyncIterator[Message]:
     yield first  # the stages have checked it
     async for message in rest:
+        _require_readable(message)
         for check in call.check_message:
             check(message)
         yield message
@@ -145,6 +159,21 @@ async def _write(response: Any, context: grpc.aio.ServicerContext) -> None:  # n
         await context.write(response)
     except grpc.aio.InternalError as error:  # the connection is gone, and gRPC has not cancelled the call yet
         raise asyncio.CancelledError from error
+
+
+def _tolerant(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]:
+    def read(data: bytes) -> Any:  # noqa: ANN401  a message of any type
+        try:
+            return deserialize(data) if deserialize else data
+        except DecodeError:
+            return _Unreadable()
+
+    return read
+
+
+def _require_readable(message: object) -> None:
+    if isinstance(message, _Unreadable):
+        raise UnreadableMessageError()
 
 
 async def _abort(error: Exception, context: grpc.aio.ServicerContext, method: str) -> None:

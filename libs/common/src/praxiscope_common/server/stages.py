@@ -26,6 +26,7 @@ from praxiscope_common.errors import (
 )
 from praxiscope_common.identity import call_context, current_call
 from praxiscope_common.server.pipeline import ServerCall, Stage
+from praxiscope_common.server.times import impossible_times
 from praxiscope_common.service_calls import calls_on_behalf
 from praxiscope_common.status import code_of
 from praxiscope_common.telemetry.metrics import Metrics
@@ -169,7 +170,8 @@ def validation_stage() -> Stage:
     validator = protovalidate.Validator()
 
     def check(message: Message) -> None:
-        violations = [
+        violations = list(impossible_times(message))  # before the rules, which could not compare them
+        violations = violations or [
             FieldViolation(field=_path(item.proto.field), description=item.proto.message)
             for item in validator.collect_violations(message)
         ]

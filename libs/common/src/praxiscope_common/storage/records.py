@@ -14,6 +14,10 @@ _Message = TypeVar("_Message", bound=Message)
 _MAX_RECORD_BYTES = 64 << 20
 _LEVEL = 3
 _READ_BYTES = 1 << 16
+# Four compressed bytes can stand for a block of 128 KiB, so few are taken at a time: at most 16 MiB come out of these.
+_DECOMPRESSED_AT_ONCE_BYTES = 512
+# What our own files need is a quarter of this; a file that asks for more would make the reader hold that much.
+_MAX_WINDOW_BYTES = 8 << 20
 _MAX_VARINT_BITS = 35
 
 
@@ -71,9 +75,10 @@ class _Reader:
                 if self._frame is not None:
                     raise BrokenRecordsError()
                 return True
-            self._frame = self._frame or zstandard.ZstdDecompressor().decompressobj()
-            self._waiting += self._frame.decompress(self._compressed)
-            self._compressed = self._frame.unused_data if self._frame.eof else b""
+            self._frame = self._frame or zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES).decompressobj()
+            taken, left = self._compressed[:_DECOMPRESSED_AT_ONCE_BYTES], self._compressed[_DECOMPRESSED_AT_ONCE_BYTES:]
+            self._waiting += self._frame.decompress(taken)
+            self._compressed = (self._frame.unused_data if self._frame.eof else b"") + left
             if self._frame.eof:
                 self._frame = None
         return False

@@ -14,10 +14,10 @@ from typing import BinaryIO
 from av.codec.codec import UnknownCodecError
 from av.error import EncoderNotFoundError
 
-from praxiscope_media import Frame, VideoEncoding, VideoInfo, VideoSource, VideoWriter
+from praxiscope_media import Frame, MediaLimits, VideoEncoding, VideoInfo, VideoSource, VideoWriter
 from rendering_service.adapters.canvas import Picture, put
 from rendering_service.adapters.motion_file import MotionFile
-from rendering_service.core.errors import CodecUnavailableError
+from rendering_service.core.errors import CodecUnavailableError, StillTooLargeError
 from rendering_service.core.overlay import Overlay
 from rendering_service.core.types import MotionFrame, Style
 
@@ -141,10 +141,20 @@ def picture_of(frame: Frame, width: int, height: int) -> Picture:
 
 
 def size_of(info: VideoInfo, height: int) -> tuple[int, int]:
-    """Returns the drawn picture's width and height: the source's, or the height asked for and the width that goes with it."""
+    """Returns the drawn picture's width and height: the source's, or the height asked for and the width that goes with it.
+
+    Raises:
+        StillTooLargeError: If that has more pixels than a video may have: a source of 8000x16 pixels grows to that.
+    """
     if not height or height == info.height_px:
         return info.width_px, info.height_px
-    return max(2, round(info.width_px * height / info.height_px / 2) * 2), height
+    width = max(2, round(info.width_px * height / info.height_px / 2) * 2)
+    if width * height > MediaLimits().max_pixels:
+        raise StillTooLargeError(
+            f"At a height of {height} the picture would be {width} wide, which is too large; ask for a smaller height_px.",
+            metadata={"width_px": str(width), "height_px": str(height)},
+        )
+    return width, height
 
 
 def aligned(frames: Iterator[MotionFrame]) -> Generator[MotionFrame, int, None]:

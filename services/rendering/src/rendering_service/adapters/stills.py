@@ -20,6 +20,7 @@ from rendering_service.core.types import MotionFrame, Still, StillQuestion
 
 _MAX_PNG_BYTES = 4_000_000  # an answer may have 4 MiB
 _CURVE_S = 3.0
+_MAX_WINDOW_FRAMES = 1000  # as many as the curve remembers
 _RETRY_AFTER_S = 1.0
 
 
@@ -104,7 +105,7 @@ def _window_before(question: StillQuestion, motion: MotionFile) -> list[MotionFr
     window: list[MotionFrame] = []
     for frame in _until(question, motion.frames):
         window.append(frame)
-        while window[0].offset_s < frame.offset_s - _CURVE_S:
+        while window[0].offset_s < frame.offset_s - _CURVE_S or len(window) > _MAX_WINDOW_FRAMES:
             window.pop(0)
     last = window[-1] if window else None
     if last is None or (question.frame_index is not None and last.frame_index != question.frame_index):

@@ -11,6 +11,7 @@ from rendering_service.core.palette import GROUND, SOFT, colour_of_person, colou
 from rendering_service.core.types import Line, Mark, MotionFrame, MotionLayout, Point, Text
 
 _WINDOW_S = 3.0
+_MAX_MOMENTS = 1000  # of the window: three seconds at 330 frames a second; a file may state any times
 _ANGLES = ("knee_angle_r", "knee_angle_l")
 _LOW_DEG, _HIGH_DEG, _STEP_DEG = 0, 120, 40
 _SURE = 0.5
@@ -29,7 +30,7 @@ class LiveCurve:
     """
 
     layout: MotionLayout
-    _seen: deque[_Moment] = field(default_factory=deque[_Moment])
+    _seen: deque[_Moment] = field(default_factory=lambda: deque[_Moment](maxlen=_MAX_MOMENTS))
     _shown: int = 0
 
     def add(self, frame: MotionFrame) -> None:

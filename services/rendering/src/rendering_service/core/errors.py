@@ -17,6 +17,12 @@ class StillTooLargeError(errors.InvalidInputError):
     reason = "STILL_TOO_LARGE"
 
 
+class InvalidMotionError(errors.InvalidInputError):
+    """The file is no motion that can be drawn; measure the video again."""
+
+    reason = "INVALID_MOTION"
+
+
 class CodecUnavailableError(errors.UnimplementedError):
     """This installation has no encoder for this codec."""
 

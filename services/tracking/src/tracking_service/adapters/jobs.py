@@ -66,7 +66,9 @@ class TrackJobs:
 
 
 @dataclass(kw_only=True)
-class _Counts:
+class TrackCounts:
+    """What was tracked so far."""
+
     frames: int = 0
     ids: set[int] = field(default_factory=set)
 
@@ -98,7 +100,7 @@ class TrackWork:
         """Tracks a stored file from its first line to its last."""
         token = await self.identity.token_for_mandate(context.operation.mandate)
         file = await self.files.resolve(request.detections.asset_version, request.detections.path, token=token)
-        counts = _Counts()
+        counts = TrackCounts()
         outputs = OutputFolder(self.library, self.files.store, operation=context.operation.name, name="tracks")
         with context.timed("track"):
             tracker = create_tracker(self.config_from(request.config))
@@ -114,11 +116,11 @@ class TrackWork:
         )
 
     async def _track(
-        self, context: JobContext, file: AssetFile, tracker: Tracker, counts: _Counts
+        self, context: JobContext, file: AssetFile, tracker: Tracker, counts: TrackCounts
     ) -> AsyncIterator[bytes]:
         stored = await asyncio.to_thread(self.files.open, file)
         try:
-            chunks = _tracked_chunks(stored, tracker, counts)
+            chunks = tracked_chunks(stored, tracker, counts)
             while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
                 yield chunk
                 await context.report("track", stored.tell() / max(1, file.size_bytes), f"{counts.frames} frames")
@@ -126,7 +128,7 @@ class TrackWork:
             stored.close()
 
 
-def _tracked_chunks(stored: BinaryIO, tracker: Tracker, counts: _Counts) -> Iterator[bytes]:
+def tracked_chunks(stored: BinaryIO, tracker: Tracker, counts: TrackCounts) -> Iterator[bytes]:
     """Yields the tracks' text a few hundred frames at a time; reads no more of the file than that needs."""
     text: list[str] = []
     for index, detections in enumerate(read_detections(_lines(stored)), start=1):

@@ -23,6 +23,10 @@ MIN_COLUMNS, MAX_COLUMNS = 6, 10
 MAX_LINE_LENGTH = 1000
 # A frame number beyond this (a year at 120 frames per second, times two) is a mistake, not a film.
 MAX_FRAME = 10_000_000_000
+# Ids are whole numbers, which a float holds exactly up to here.
+MAX_ID = 1 << 53
+# Pixels; no picture is as large, and beyond it arithmetic would lose a box's size or overflow.
+MAX_PIXELS = 1e9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +113,10 @@ def _parse_line(line: str, line_number: int) -> tuple[float, ...]:
     frame, track_id, _, _, width, height = values[:6]
     if frame != int(frame) or not 1 <= frame <= MAX_FRAME:
         raise _error(line_number, f"the frame must be a whole number from 1, is {parts[0]}")
-    if track_id != int(track_id) or track_id < -1:
-        raise _error(line_number, f"the id must be a whole number from -1, is {parts[1]}")
+    if track_id != int(track_id) or not -1 <= track_id <= MAX_ID:
+        raise _error(line_number, f"the id must be a whole number from -1 to 2^53, is {parts[1]}")
+    if max(abs(value) for value in values[2:6]) > MAX_PIXELS:
+        raise _error(line_number, f"a box must lie within {MAX_PIXELS:.0e} pixels, is {', '.join(parts[2:6])}")
     if width <= 0.0 or height <= 0.0:
         raise _error(line_number, f"width and height must be positive, are {parts[4]} and {parts[5]}")
     score = values[6] if len(values) > 6 and values[6] != -1.0 else 1.0

@@ -304,11 +304,11 @@ const file_praxiscope_biomechanics_v1_motion_service_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\",\n" +
 	"\x10GetMotionRequest\x12\x18\n" +
-	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name2\xec\x04\n" +
-	"\rMotionService\x12\xf6\x02\n" +
-	"\rAnalyzeMotion\x120.praxiscope.biomechanics.v1.AnalyzeMotionRequest\x1a\x1d.google.longrunning.Operation\"\x93\x02\xcaA=\n" +
-	"\x15AnalyzeMotionResponse\x12$praxiscope.type.v1.OperationMetadata\x82\xce\x18~\n" +
-	"\x1cbiomechanics.motions.analyze\x12\x13video.asset_version\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x10FILE_PATH_NEEDED\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02K:\x01*\"F/v1/{video.asset_version=projects/*/assets/*/versions/*}:analyzeMotion\x12\xe1\x01\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name2\x84\x05\n" +
+	"\rMotionService\x12\x8e\x03\n" +
+	"\rAnalyzeMotion\x120.praxiscope.biomechanics.v1.AnalyzeMotionRequest\x1a\x1d.google.longrunning.Operation\"\xab\x02\xcaA=\n" +
+	"\x15AnalyzeMotionResponse\x12$praxiscope.type.v1.OperationMetadata\x82\xce\x18\x95\x01\n" +
+	"\x1cbiomechanics.motions.analyze\x12\x13video.asset_version\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x10FILE_PATH_NEEDED\"\x11REQUEST_ID_REUSED\"\x15INVALID_MOTION_CONFIG\x82\xd3\xe4\x93\x02K:\x01*\"F/v1/{video.asset_version=projects/*/assets/*/versions/*}:analyzeMotion\x12\xe1\x01\n" +
 	"\tGetMotion\x12,.praxiscope.biomechanics.v1.GetMotionRequest\x1a\".praxiscope.biomechanics.v1.Motion\"\x81\x01\x82\xce\x18E\n" +
 	"\x19biomechanics.motions.read\x12\x04name\x18\x01\"\x12RESOURCE_NOT_FOUND\"\fNOT_A_MOTION\x82\xd3\xe4\x93\x022\x120/v1/{name=projects/*/assets/*/versions/*}:motionB\x80\x02\n" +
 	"\x1ecom.praxiscope.biomechanics.v1B\x12MotionServiceProtoP\x01Z@praxiscope/gateway/gen/praxiscope/biomechanics/v1;biomechanicsv1\xa2\x02\x03PBX\xaa\x02\x1aPraxiscope.Biomechanics.V1\xca\x02\x1aPraxiscope\\Biomechanics\\V1\xe2\x02&Praxiscope\\Biomechanics\\V1\\GPBMetadata\xea\x02\x1cPraxiscope::Biomechanics::V1b\x06proto3"

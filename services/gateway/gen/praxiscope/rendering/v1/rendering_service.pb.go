@@ -543,13 +543,13 @@ const file_praxiscope_rendering_v1_rendering_service_proto_rawDesc = "" +
 	"\vframe_index\x18\x02 \x01(\x05R\n" +
 	"frameIndex\x12\x19\n" +
 	"\bwidth_px\x18\x03 \x01(\x05R\awidthPx\x12\x1b\n" +
-	"\theight_px\x18\x04 \x01(\x05R\bheightPx2\x9a\x05\n" +
+	"\theight_px\x18\x04 \x01(\x05R\bheightPx2\xf0\x05\n" +
 	"\x10RenderingService\x12\xc4\x02\n" +
 	"\rRenderOverlay\x12-.praxiscope.rendering.v1.RenderOverlayRequest\x1a\x1d.google.longrunning.Operation\"\xe4\x01\xcaA=\n" +
 	"\x15RenderOverlayResponse\x12$praxiscope.type.v1.OperationMetadata\x82\xce\x18\\\n" +
-	"\x19rendering.overlays.render\x12\x06motion\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02>:\x01*\"9/v1/{motion=projects/*/assets/*/versions/*}:renderOverlay\x12\xbe\x02\n" +
-	"\vRenderStill\x12+.praxiscope.rendering.v1.RenderStillRequest\x1a,.praxiscope.rendering.v1.RenderStillResponse\"\xd3\x01\x82\xce\x18\x8c\x01\n" +
-	"\x19rendering.overlays.render\x12\x06motion\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x12START_OUT_OF_RANGE\"\x10MEDIA_UNREADABLE\"\x0fSTILL_TOO_LARGE\"\n" +
+	"\x19rendering.overlays.render\x12\x06motion\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02>:\x01*\"9/v1/{motion=projects/*/assets/*/versions/*}:renderOverlay\x12\x94\x03\n" +
+	"\vRenderStill\x12+.praxiscope.rendering.v1.RenderStillRequest\x1a,.praxiscope.rendering.v1.RenderStillResponse\"\xa9\x02\x82\xce\x18\xe2\x01\n" +
+	"\x19rendering.overlays.render\x12\x06motion\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x12START_OUT_OF_RANGE\"\x0eINVALID_MOTION\"\x10MEDIA_UNREADABLE\"\x0fMEDIA_TRUNCATED\"\x12MEDIA_HAS_NO_VIDEO\"\x0fMEDIA_TOO_LARGE\"\x0eMEDIA_TOO_LONG\"\x0fSTILL_TOO_LARGE\"\n" +
 	"QUEUE_FULL\x82\xd3\xe4\x93\x02<:\x01*\"7/v1/{motion=projects/*/assets/*/versions/*}:renderStillB\xee\x01\n" +
 	"\x1bcom.praxiscope.rendering.v1B\x15RenderingServiceProtoP\x01Z:praxiscope/gateway/gen/praxiscope/rendering/v1;renderingv1\xa2\x02\x03PRX\xaa\x02\x17Praxiscope.Rendering.V1\xca\x02\x17Praxiscope\\Rendering\\V1\xe2\x02#Praxiscope\\Rendering\\V1\\GPBMetadata\xea\x02\x19Praxiscope::Rendering::V1b\x06proto3"
 
