@@ -48,7 +48,7 @@ class Frame:
     def rgb(self) -> NDArray[np.uint8]:
         """The whole picture, (H, W, 3) RGB, full range; converted once, so do not write into it."""
         if self._rgb is None:
-            self._rgb = self._upright(np.asarray(self._decoded.to_ndarray(format="rgb24"), np.uint8))
+            self._rgb = self._upright(np.asarray(self._decoded.to_ndarray(format="rgb24", threads=1), np.uint8))
             self._rgb.setflags(write=False)
         return self._rgb
 
@@ -60,7 +60,7 @@ class Frame:
         if self._quarter_turns % 2 == 1:
             width_px, height_px = height_px, width_px
         scaled = self._decoded.reformat(
-            width=width_px, height=height_px, format="rgb24", interpolation=Interpolation.AREA
+            width=width_px, height=height_px, format="rgb24", interpolation=Interpolation.AREA, threads=1
         )
         return self._upright(np.asarray(scaled.to_ndarray(), np.uint8))
 

@@ -20,6 +20,8 @@ EVEN_STEP_TOLERANCE = 0.05
 # Below this share of the Nyquist frequency a digital filter makes sense; at or above it there is nothing left to
 # remove.
 MAX_CUTOFF_OF_NYQUIST = 0.98
+# Samples in which the answer of the filter to one spike dies away.
+_SPIKE_LENGTH = 401
 # The standard deviation of a normal distribution is this many times its median absolute deviation.
 STD_PER_MAD = 1.4826
 
@@ -191,7 +193,10 @@ def measure_noise(
         Noise in the unit of the samples, as if it were white; NaN with fewer than three samples in a row.
     """
     rest = samples - filter_low_pass(samples, time_s, cutoff_hz=movement_hz)
-    angle = min(2.0 * np.pi * movement_hz * float(np.median(np.diff(time_s))), np.pi)
-    # White noise's second differences have the spectrum (2 - 2 cos w)^2; this is the part of it below the cut-off.
-    below = (6.0 * angle - 8.0 * np.sin(angle) + np.sin(2.0 * angle)) / (6.0 * np.pi)
-    return measure_jitter(rest) / float(np.sqrt(max(1.0 - below, 1e-9)))
+    # What is left of white noise, by what is left of a single spike in the middle of nothing.
+    spike = np.zeros(_SPIKE_LENGTH)
+    spike[_SPIKE_LENGTH // 2] = 1.0
+    step_s = float(np.median(np.diff(time_s)))
+    left = spike - filter_low_pass(spike, np.arange(_SPIKE_LENGTH) * step_s, cutoff_hz=movement_hz)
+    kept = float(np.sum(np.diff(left, 2) ** 2)) / 6.0
+    return measure_jitter(rest) / float(np.sqrt(kept)) if kept > 0.0 else float("nan")

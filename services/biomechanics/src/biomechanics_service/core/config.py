@@ -155,8 +155,7 @@ class ConfidenceConfig:
         min_bone_ratio: A limb drawn shorter than this share of its usual length is foreshortened or wrong, [0, 1].
         max_bone_ratio: A limb drawn longer than this many usual lengths is wrong, [1, 5].
         single_net_factor: Factor where only one net sees a point (the feet), [0, 1].
-        exchanged_factor: Factor where the repair had to exchange one net's sides, [0, 1]: that net is no witness of which
-            side it is, and the nets of a pair of legs that pass each other may both be wrong.
+        disputed_factor: Factor where the nets disagreed on which side is which and the repair had to choose, [0, 1].
         sides_deg: Difference of the two sides' angles at which half of that factor counts, degrees, [1, 180].
         filled_factor: Factor on values that were put into a gap, [0, 1].
         min_confidence: An angle below is a guess and is left out, [0, 1].
@@ -169,7 +168,7 @@ class ConfidenceConfig:
     min_bone_ratio: float = _parameter(0.6, 0.0, 1.0)
     max_bone_ratio: float = _parameter(1.25, 1.0, 5.0)
     single_net_factor: float = _parameter(0.7, 0.0, 1.0)
-    exchanged_factor: float = _parameter(0.4, 0.0, 1.0)
+    disputed_factor: float = _parameter(0.4, 0.0, 1.0)
     sides_deg: float = _parameter(10.0, 1.0, 180.0)
     filled_factor: float = _parameter(0.5, 0.0, 1.0)
     min_confidence: float = _parameter(0.15, 0.0, 1.0)

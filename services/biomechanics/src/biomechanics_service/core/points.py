@@ -49,7 +49,7 @@ class MergedPoints:
         world_m: All BlazePose points like that. [T, 33, 3]
         body_size_px: Size of the body in the picture. [T]
         swapped_frame_count: Repaired frames by net and limb.
-        is_exchanged: By limb, where one net's sides were exchanged and the other's were not. [T]
+        is_disputed: By limb, where the nets had said different things about which side is which. [T]
     """
 
     coco_px: FloatArray
@@ -62,7 +62,7 @@ class MergedPoints:
     world_m: FloatArray
     body_size_px: FloatArray
     swapped_frame_count: dict[str, int]
-    is_exchanged: dict[str, BoolArray]
+    is_disputed: dict[str, BoolArray]
 
 
 def merge_person(person: PersonSeries, config: MotionConfig) -> MergedPoints:
@@ -81,7 +81,7 @@ def merge_person(person: PersonSeries, config: MotionConfig) -> MergedPoints:
     scores = _join_scores(person)
     body_size_px = measure_body_size(person)
     counts: dict[str, int] = {}
-    is_exchanged: dict[str, BoolArray] = {}
+    is_disputed: dict[str, BoolArray] = {}
     for limb, parts in LIMB_PARTS.items():
         pairs = np.array([pair_indices(part) for part in parts]).T  # [side, K]
         swap_coco, swap_blaze = find_swaps(coco[:, pairs], blazepose[:, pairs], body_size_px, config.sides)
@@ -89,7 +89,8 @@ def merge_person(person: PersonSeries, config: MotionConfig) -> MergedPoints:
         blazepose = _exchange(blazepose, swap_blaze, pairs)
         left = np.array(BLAZEPOSE_LEFT_OF_LIMB[limb])
         world = _exchange(world, swap_blaze, np.stack([left, left + 1]))
-        is_exchanged[limb] = swap_coco != swap_blaze
+        is_seen_by_both = _sees_any(coco[:, pairs]) & _sees_any(blazepose[:, pairs])
+        is_disputed[limb] = (swap_coco != swap_blaze) & is_seen_by_both
         counts[f"movenet_{limb}"], counts[f"blazepose_{limb}"] = int(swap_coco.sum()), int(swap_blaze.sum())
     coco, blazepose = align_nets(coco, blazepose, body_size_px, config.fusion)
     merged, residual = fuse_points(coco, blazepose, body_size_px, config.fusion)
@@ -108,7 +109,7 @@ def merge_person(person: PersonSeries, config: MotionConfig) -> MergedPoints:
         world_m=world,
         body_size_px=body_size_px,
         swapped_frame_count=counts,
-        is_exchanged=is_exchanged,
+        is_disputed=is_disputed,
     )
 
 
@@ -181,6 +182,11 @@ def _join_scores(person: PersonSeries) -> FloatArray:
     scores = SCORE_OF_VISIBILITY * person.blazepose_visibility[:, BLAZEPOSE_OF_POINT]
     scores[:, :COCO_COUNT] = np.fmax(scores[:, :COCO_COUNT], person.coco_scores)
     return scores
+
+
+def _sees_any(points: FloatArray) -> BoolArray:
+    """Whether any of a limb's points was seen: [T, side, K, 2] to [T]."""
+    return np.asarray(np.isfinite(points).any(axis=(1, 2, 3)))
 
 
 def _exchange(points: FloatArray, is_swapped: BoolArray, pairs: np.ndarray) -> FloatArray:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from vision_inference_service.core.geometry import CropWindow, SearchGrid, box_around
+from vision_inference_service.core.geometry import CropWindow, SearchGrid
 from vision_inference_service.core.types import (
     KEYPOINT_COUNT,
     LANDMARK_COUNT,
@@ -43,7 +43,10 @@ def decode_grid_persons(tensor: FloatArray, grid: SearchGrid, *, min_score: floa
 
 
 def decode_crop_persons(tensor: FloatArray, window: CropWindow, *, min_score: float) -> list[PersonCandidate]:
-    """Reads MoveNet's answer to a crop; a turned crop's box becomes the upright box around its four corners' keypoints.
+    """Reads MoveNet's answer to a crop.
+
+    A turned crop's box becomes the upright box around the ellipse in it: a body does not fill its box's corners, and
+    the box around those would be up to twice as large as the body.
 
     Args:
         tensor: (6, 56) as `PoseModels.detect_persons` returns it.
@@ -52,11 +55,12 @@ def decode_crop_persons(tensor: FloatArray, window: CropWindow, *, min_score: fl
     """
     candidates: list[PersonCandidate] = []
     for corners, score, keypoints_xy, keypoint_scores in _movenet_rows(tensor, min_score):
-        (x_min, y_min), (x_max, y_max) = corners
-        four_corners = np.array([[x_min, y_min], [x_max, y_min], [x_max, y_max], [x_min, y_max]], np.float32)
+        center = window.to_source(corners.mean(axis=0) * window.size_px)
+        half_axes = (corners[1] - corners[0]) * window.size_px * window.source_px_per_crop_px / 2
+        half_size = np.linalg.norm(window.rotation_matrix() * half_axes, axis=1)
         candidates.append(
             PersonCandidate(
-                box_px=box_around(window.to_source(four_corners * window.size_px)),
+                box_px=np.concatenate([center - half_size, center + half_size]).astype(np.float32),
                 score=score,
                 keypoints_px=np.concatenate([window.to_source(keypoints_xy * window.size_px), keypoint_scores], axis=1),
             )
