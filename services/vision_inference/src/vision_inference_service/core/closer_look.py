@@ -40,7 +40,7 @@ class CloserLook:
             finds: Who was found already.
         """
         views = list(dict.fromkeys((self._likely_turn(region), 0.0)))
-        return await self._look_at_views(frame, region, box, views, self._parameters.zoom.scale, finds)
+        return await self._look_at_views(frame, region, box, views, self._parameters.zoom.scale, finds, at_once=1)
 
     async def look_turned(
         self, frame: FramePixels, region: Region, box: FloatArray, finds: Sequence[Find]
@@ -57,7 +57,9 @@ class CloserLook:
             return None
         likely = self._likely_turn(region)
         views = [math.remainder(likely + turn_rad, math.tau) for turn_rad in zoom.turns_rad]
-        return await self._look_at_views(frame, region, box, views, zoom.turned_scale, finds)
+        return await self._look_at_views(
+            frame, region, box, views, zoom.turned_scale, finds, at_once=zoom.turned_views_at_once
+        )
 
     def _likely_turn(self, region: Region) -> float:
         lean_rad = 0.0 if region.circle is None else region.circle.lean_rad
@@ -92,12 +94,14 @@ class CloserLook:
         rotations_rad: Sequence[float],
         scale: float,
         finds: Sequence[Find],
+        *,
+        at_once: int,
     ) -> Find | None:
         """The best of those near one expected box who were not found yet; stops at a strong find."""
         zoom = self._parameters.zoom
         windows = [zoom_window(box, zoom, scale=scale, rotation_rad=rotation_rad) for rotation_rad in rotations_rad]
         results: list[Find] = []
-        for together in batched(windows, zoom.views_at_once):
+        for together in batched(windows, at_once):
             crops = await frame.crops_rgb(together)
             tensors = await asyncio.gather(*(self._models.detect_persons(crop) for crop in crops))
             results.extend(

@@ -23,8 +23,8 @@ class ZoomParameters:
             of the whole observation on the sample video and finds nobody more.
         min_turned_share: Turned views only where at least this share of the expected box lies inside the frame:
             whoever is leaving does not turn over first.
-        views_at_once: Views of one region that are looked at at the same time, one per instance of the detector. The
-            next ones are looked at only when these show nobody, so this changes how many are.
+        turned_views_at_once: Turned views of one region that are looked at at the same time, one per instance of the
+            detector, since the frames after this one wait; the next ones are looked at only when these show nobody.
         max_regions_per_frame: At most so many regions are looked at in one frame, those seen last first.
         eager_miss_count: After so many frames without success only every `patient_interval`-th frame is tried.
         patient_interval: In frames.
@@ -45,7 +45,7 @@ class ZoomParameters:
     min_turned_lean_rad: float = math.pi / 8
     proof_interval_s: float = 0.2
     min_turned_share: float = 0.6
-    views_at_once: int = 1
+    turned_views_at_once: int = 2
     max_regions_per_frame: int = 2
     eager_miss_count: int = 6
     patient_interval: int = 4
