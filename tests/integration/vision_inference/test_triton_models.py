@@ -69,9 +69,9 @@ def session(model: str) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(REPOSITORY / model / "1" / "model.onnx", providers=["CPUExecutionProvider"])
 
 
-@pytest.mark.parametrize("is_local", [False, True], ids=["sent", "shared"])
+@pytest.mark.parametrize(("is_local", "crops_per_call"), [(False, 8), (True, 1)], ids=["sent", "shared"])
 def test_the_server_gives_what_onnxruntime_gives(
-    triton: RunningTriton, pictures: dict[int, np.ndarray], is_local: bool
+    triton: RunningTriton, pictures: dict[int, np.ndarray], is_local: bool, crops_per_call: int
 ) -> None:
     picture = pictures[80]
     window = CropWindow(center_x_px=1220, center_y_px=728, side_px=520, size_px=256)
@@ -80,7 +80,9 @@ def test_the_server_gives_what_onnxruntime_gives(
     objects = cut_crops(picture, [CropWindow(center_x_px=884, center_y_px=497, side_px=1768, size_px=512)])[0]
 
     async def ask() -> tuple[np.ndarray, tuple[np.ndarray, ...], np.ndarray]:
-        async with TritonModels(settings(triton, is_local=is_local), metadata=dict) as models:
+        async with TritonModels(
+            settings(triton, is_local=is_local, pose_crops_per_call=crops_per_call), metadata=dict
+        ) as models:
             assert await models.are_ready()
             persons = await models.detect_persons(search[64:320])
             return persons, await models.estimate_landmarks(crops), await models.detect_objects(objects)
@@ -193,7 +195,7 @@ def test_a_picture_of_a_wrong_size_is_our_mistake(triton: RunningTriton) -> None
 
 def test_too_many_crops_are_our_mistake(triton: RunningTriton) -> None:
     async def ask() -> None:
-        async with TritonModels(settings(triton), metadata=dict) as models:
+        async with TritonModels(settings(triton, pose_crops_per_call=9), metadata=dict) as models:
             await models.estimate_landmarks(np.zeros((9, 256, 256, 3), np.uint8))
 
     with pytest.raises(ModelAnswerError):
