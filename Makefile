@@ -63,8 +63,9 @@ types: ## Check types
 arch: ## Check who imports whom
 	@$(VENV)/lint-imports --no-cache
 
-bench: ## Print how fast things are here
-	@PYTHONPATH=. $(VENV)/python bench/overlay.py
+bench: setup ## Print how fast things are here, beside their peers; PART=motion runs one part
+	@$(PYTHON) -m tools.setup bench
+	@$(VENV)/python -m bench $(PART)
 
 chaos: setup-development ## Kill processes, workers and connections, fill disks, shift clocks; SEED=, ROUNDS=, JOBS=
 	@$(VENV)/python -m chaos

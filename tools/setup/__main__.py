@@ -33,13 +33,16 @@ class SetupError(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """Runs every step and returns the exit code."""
-    if len(arguments) != 1 or arguments[0] not in {"services", "development"}:
-        sys.stderr.write("usage: python3 -m tools.setup {services,development}\n")
+    if len(arguments) != 1 or arguments[0] not in {"services", "development", "bench"}:
+        sys.stderr.write("usage: python3 -m tools.setup {services,development,bench}\n")
         return 2
     started_s = time.monotonic()
     try:
         _check_machine()
         _once("the installer", [REQUIREMENTS / "bootstrap.txt"], _install_uv, UV)
+        if arguments[0] == "bench":
+            _peers()
+            return 0
         with ThreadPoolExecutor(4) as pool:
             environment = pool.submit(_environment, arguments[0])
             gateway = pool.submit(_gateway)
@@ -79,6 +82,12 @@ def _environment(kind: str) -> None:
         lock, kind = REQUIREMENTS / "development.txt", "development"
     _once(f"environment {kind}", [lock], lambda: _sync(folder, [lock]), folder / "bin" / "python")
     _run([str(folder / "bin" / "python"), "-m", "tools.setup.link_packages"])
+
+
+def _peers() -> None:
+    """The environment of what `make bench` measures beside us; nothing of ours is in it."""
+    folder, lock = CHECKOUT / ".venv-bench", REQUIREMENTS / "bench.txt"
+    _once("environment bench", [lock], lambda: _sync(folder, [lock]), folder / "bin" / "python")
 
 
 def _gateway() -> None:
