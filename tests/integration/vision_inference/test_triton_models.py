@@ -135,13 +135,19 @@ def test_the_shared_memory_is_gone_after_the_end_and_so_is_that_of_killed_proces
     ended = subprocess.Popen(["true"])
     ended.wait()
     left_behind = Path(f"/dev/shm/praxiscope-{ended.pid}-0")
-    left_behind.touch()
+    left_behind.write_bytes(bytes(4096))
     before = files()
 
     async def ask() -> set[Path]:
-        async with TritonModels(settings(triton, is_local=True), metadata=dict) as models:
-            await models.detect_persons(np.zeros((64, 64, 3), np.uint8))
-            return files() - before
+        async with InferenceServerClient(triton.grpc_address) as server:
+            key = f"/{left_behind.name}"
+            await server.register_system_shared_memory(key, key, 4096)
+            async with TritonModels(settings(triton, is_local=True), metadata=dict) as models:
+                await models.detect_persons(np.zeros((64, 64, 3), np.uint8))
+                made = files() - before
+                assert set((await server.get_system_shared_memory_status()).regions) == {f"/{made.copy().pop().name}"}
+            assert not (await server.get_system_shared_memory_status()).regions
+            return made
 
     assert len(asyncio.run(ask())) == 1
     assert files() == before - {left_behind}

@@ -197,6 +197,7 @@ def measure_noise(
     spike = np.zeros(_SPIKE_LENGTH)
     spike[_SPIKE_LENGTH // 2] = 1.0
     step_s = float(np.median(np.diff(time_s)))
-    left = spike - filter_low_pass(spike, np.arange(_SPIKE_LENGTH) * step_s, cutoff_hz=movement_hz)
+    spike_s: FloatArray = np.linspace(0.0, step_s * (_SPIKE_LENGTH - 1), _SPIKE_LENGTH)
+    left = spike - filter_low_pass(spike, spike_s, cutoff_hz=movement_hz)
     kept = float(np.sum(np.diff(left, 2) ** 2)) / 6.0
     return measure_jitter(rest) / float(np.sqrt(kept)) if kept > 0.0 else float("nan")

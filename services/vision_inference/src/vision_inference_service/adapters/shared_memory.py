@@ -77,9 +77,14 @@ class SharedWindow:
         self._memory.close()
 
 
+def is_left_behind(key: str) -> bool:
+    """Whether a window, by its key, belongs to a process of this machine that was killed."""
+    owner = key.removeprefix(f"/{_PREFIX}").partition("-")[0]
+    return key.startswith(f"/{_PREFIX}") and owner.isdecimal() and not Path(f"/proc/{owner}").exists()
+
+
 def _remove_left_behind() -> None:
     """Takes away the files of processes that were killed."""
     for path in _FOLDER.glob(f"{_PREFIX}*-*"):
-        owner = path.name[len(_PREFIX) :].partition("-")[0]
-        if owner.isdecimal() and not Path(f"/proc/{owner}").exists():
+        if is_left_behind(f"/{path.name}"):
             path.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from praxiscope_common.errors import DeadlineError, DomainError, InternalError, UnavailableError
-from vision_inference_service.adapters.shared_memory import SharedWindow
+from vision_inference_service.adapters.shared_memory import SharedWindow, is_left_behind
 from vision_inference_service.core.types import FloatArray, ImageArray
 
 _INPUT_NAME = "images"
@@ -215,6 +215,10 @@ class TritonModels:
     async def _register(self, window: SharedWindow) -> None:
         async with self._registering:
             if not self._is_registered:
+                known = await self._client.get_system_shared_memory_status(client_timeout=self._settings.deadline_s)
+                # The server would hold the memory of killed processes for ever.
+                for name in filter(is_left_behind, known.regions if known is not None else ()):
+                    await self._client.unregister_system_shared_memory(name, client_timeout=self._settings.deadline_s)
                 await self._client.register_system_shared_memory(
                     window.key, window.key, window.byte_size, client_timeout=self._settings.deadline_s
                 )
