@@ -234,6 +234,40 @@ async def test_the_keys_of_who_is_taken_out_open_nothing_and_others_go_on(
     assert "apiKeys.delete" in [event.action for event in await events_of(tenant)]
 
 
+async def test_a_key_can_do_no_more_than_whoever_answers_for_it_may_now(
+    house: House, tenant: Tenant, stranger: Tenant
+) -> None:
+    await add_member(tenant, user=stranger.subject, roles=["roles/developer"])
+    token = (await log_in(house, stranger, project=tenant.name)).message.access_token
+    theirs = (await create_key(tenant, token, display_name="theirs")).message.secret
+
+    async def permissions(secret: str) -> tuple[str, frozenset[str]]:
+        answer = await house.ask("TokenService.ExchangeApiKey", auth_pb2.ExchangeApiKeyRequest(api_key=secret))
+        access_token = answer.message.access_token
+        return access_token, frozenset(claims_of(access_token)["permissions"])
+
+    key_token, before = await permissions(theirs)
+    made_with_it = (await create_key(tenant, key_token, display_name="made with a key")).message.secret
+    assert (await permissions(made_with_it))[1] == before
+
+    assert (await update_member(tenant, stranger.user_id, "roles/viewer")).error is None
+
+    async def is_revoked() -> bool:
+        return (await caller(house, key_token)).outcome == "REVOKED_TOKEN"
+
+    await eventually(is_revoked, "the key's token is revoked", 5)
+    for secret in (theirs, made_with_it):
+        _, after = await permissions(secret)
+        assert after < before
+        assert "library.assets.delete" in before - after
+    assert (await update_member(tenant, stranger.user_id, "roles/developer")).error is None
+    assert (await permissions(theirs))[1] == before
+    assert (await delete_member(tenant, stranger.user_id)).error is None
+    for secret in (theirs, made_with_it):
+        answer = await house.ask("TokenService.ExchangeApiKey", auth_pb2.ExchangeApiKeyRequest(api_key=secret))
+        answer.fails("INVALID_API_KEY")
+
+
 # API keys
 
 

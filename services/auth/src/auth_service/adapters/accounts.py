@@ -89,7 +89,7 @@ class Accounts:
             await audit.record(connection, action="users.changePassword", target=names.USER.format(user_id))
 
     async def set_barred(self, user_id: str, *, is_barred: bool) -> Account:
-        """Bars or admits an account; barring ends its sessions."""
+        """Bars or admits an account; barring ends its sessions and leaves the keys that it answers for without permissions."""
         async with self.database.transaction() as connection:
             await connection.execute("UPDATE auth.account SET is_barred = %s WHERE user_id = %s", [is_barred, user_id])
             account = await find_account(connection, user_id)
@@ -97,6 +97,7 @@ class Accounts:
                 raise resource_not_found(names.USER.format(user_id))
             if is_barred:
                 await end_sessions(connection, user_id)
+                await _revoke_key_tokens(connection, user_id)
             action = "users.bar" if is_barred else "users.admit"
             await audit.record(connection, action=action, target=names.USER.format(user_id))
         return account
@@ -107,6 +108,14 @@ async def find_account(connection: Connection, user_id: str) -> Account | None:
     cursor = await connection.execute(f"SELECT {_COLUMNS} FROM auth.account WHERE user_id = %s", [user_id])
     row = await cursor.fetchone()
     return None if row is None else Account(**row)
+
+
+async def _revoke_key_tokens(connection: Connection, user_id: str) -> None:
+    cursor = await connection.execute(
+        "SELECT project_id, key_id FROM auth.api_key WHERE answerable_user_id = %s AND revoke_time IS NULL", [user_id]
+    )
+    for row in await cursor.fetchall():
+        await revoke(connection, subject=names.API_KEY.format(row["project_id"], row["key_id"]))
 
 
 async def end_sessions(connection: Connection, user_id: str) -> None:

@@ -130,7 +130,7 @@ class Projects:
             return [_as_member(row) for row in await cursor.fetchall()]
 
     async def change_member(self, project_id: str, user_id: str, *, roles: Sequence[str]) -> Member:
-        """Changes a person's roles and revokes their tokens for the project."""
+        """Changes a person's roles and revokes their tokens for the project, and those of the keys they answer for."""
         checked = catalogue.check_roles(roles)
         async with self.database.transaction() as connection:
             await self._member(connection, project_id, user_id)
@@ -141,12 +141,14 @@ class Projects:
                 [list(checked), project_id, user_id],
             )
             await revoke(connection, subject=names.USER.format(user_id), project_id=project_id)
+            for key_id in await self._keys_of(connection, project_id, user_id):  # they may do what the person may now
+                await revoke(connection, subject=names.API_KEY.format(project_id, key_id))
             member = await self._member(connection, project_id, user_id)
             await self._record_member(connection, "members.update", member)
         return member
 
     async def remove_member(self, project_id: str, user_id: str) -> None:
-        """Takes a person out and revokes their tokens for the project, and the keys they made in it."""
+        """Takes a person out and revokes their tokens for the project, and the keys they answer for."""
         async with self.database.transaction() as connection:
             member = await self._member(connection, project_id, user_id)
             await self._keep_an_owner(connection, project_id, user_id)
@@ -154,12 +156,8 @@ class Projects:
                 "DELETE FROM auth.member WHERE project_id = %s AND user_id = %s", [project_id, user_id]
             )
             await revoke(connection, subject=names.USER.format(user_id), project_id=project_id)
-            cursor = await connection.execute(
-                "SELECT key_id FROM auth.api_key WHERE project_id = %s AND creator = %s AND revoke_time IS NULL",
-                [project_id, names.USER.format(user_id)],
-            )
-            for row in await cursor.fetchall():  # whoever is out knows these secrets
-                await self._revoke_key(connection, project_id, row["key_id"])
+            for key_id in await self._keys_of(connection, project_id, user_id):  # whoever is out knows these secrets
+                await self._revoke_key(connection, project_id, key_id)
             await self._record_member(connection, "members.delete", member)
 
     async def create_key(
@@ -188,8 +186,8 @@ class Projects:
         key_id = names.new_id()
         async with self.database.transaction() as connection:
             await connection.execute(
-                "INSERT INTO auth.api_key (project_id, key_id, display_name, prefix, secret_sha256, permissions, creator, expire_time)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                "INSERT INTO auth.api_key (project_id, key_id, display_name, prefix, secret_sha256, permissions, creator,"
+                " answerable_user_id, expire_time) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 [
                     project_id,
                     key_id,
@@ -198,6 +196,7 @@ class Projects:
                     secrets.digest(secret),
                     sorted(wanted),
                     creator,
+                    await self._answerable_for(connection, creator),
                     end,
                 ],
             )
@@ -230,6 +229,25 @@ class Projects:
                 await self._revoke_key(connection, project_id, key_id)
                 key = await self._key(connection, project_id, key_id)
         return key
+
+    async def _answerable_for(self, connection: Connection, creator: str) -> str:
+        """Returns the id of the person behind whoever makes a key: themselves, or who answers for the key they use."""
+        if not names.API_KEY.matches(creator):
+            return names.USER.parse(creator)[0]
+        cursor = await connection.execute(
+            "SELECT answerable_user_id FROM auth.api_key WHERE project_id = %s AND key_id = %s",
+            list(names.API_KEY.parse(creator)),
+        )
+        row = await cursor.fetchone()
+        return row["answerable_user_id"] if row else ""
+
+    async def _keys_of(self, connection: Connection, project_id: str, user_id: str) -> Sequence[str]:
+        """Returns the ids of the keys that a person answers for in a project."""
+        cursor = await connection.execute(
+            "SELECT key_id FROM auth.api_key WHERE project_id = %s AND answerable_user_id = %s AND revoke_time IS NULL",
+            [project_id, user_id],
+        )
+        return [row["key_id"] for row in await cursor.fetchall()]
 
     async def _revoke_key(self, connection: Connection, project_id: str, key_id: str) -> None:
         await connection.execute(

@@ -130,21 +130,22 @@ class Tokens:
             await audit.record(connection, action="auth.logout", project_id=caller.project)
 
     async def exchange_api_key(self, api_key: str) -> IssuedTokens:
-        """Swaps an API key for an access token of its project and permissions."""
+        """Swaps an API key for an access token of its project and permissions, as far as whoever answers for it has them."""
         async with self.database.transaction() as connection:
             cursor = await connection.execute(
                 "UPDATE auth.api_key SET last_use_time = CASE WHEN last_use_time > now() - interval '1 minute' THEN last_use_time ELSE now() END"
-                " WHERE secret_sha256 = %s AND revoke_time IS NULL AND expire_time > now() RETURNING project_id, key_id, permissions",
+                " WHERE secret_sha256 = %s AND revoke_time IS NULL AND expire_time > now() RETURNING project_id, key_id, permissions, answerable_user_id",
                 [secrets.digest(api_key)],
             )
             row = await cursor.fetchone()
-        if row is None:
-            raise InvalidApiKeyError()
+            if row is None:
+                raise InvalidApiKeyError()
+            held = await self._held_by_key(connection, row["project_id"], row)
         name = names.API_KEY.format(row["project_id"], row["key_id"])
         grant = Grant(
             subject=name,
             project_id=row["project_id"],
-            permissions=frozenset(row["permissions"]),
+            permissions=held,
             session=row["key_id"],
         )
         return self.keys.issue(grant, ACCESS_LIFETIME)
@@ -234,14 +235,14 @@ class Tokens:
         if names.API_KEY.matches(subject):
             key_project, key_id = names.API_KEY.parse(subject)
             cursor = await connection.execute(
-                "SELECT permissions FROM auth.api_key"
+                "SELECT permissions, answerable_user_id FROM auth.api_key"
                 " WHERE project_id = %s AND key_id = %s AND project_id = %s AND revoke_time IS NULL AND expire_time > now()",
                 [key_project, key_id, project_id],
             )
             row = await cursor.fetchone()
             if row is None:
                 raise InvalidSubjectTokenError(metadata={"subject": subject})
-            return frozenset(row["permissions"]), key_id
+            return await self._held_by_key(connection, project_id, row), key_id
         if not names.USER.matches(subject):
             raise InvalidSubjectTokenError(metadata={"subject": subject[:100]})
         try:
@@ -249,6 +250,16 @@ class Tokens:
         except (InvalidCredentialsError, NoMembershipError) as error:
             raise InvalidSubjectTokenError(metadata={"subject": subject}) from error
         return grant.permissions, ""
+
+    async def _held_by_key(self, connection: Connection, project_id: str, key: Mapping[str, Any]) -> frozenset[str]:
+        """Returns what a key holds now: its permissions, less those that whoever answers for it has no more."""
+        cursor = await connection.execute(
+            "SELECT m.roles FROM auth.member m JOIN auth.account a USING (user_id)"
+            " WHERE m.project_id = %s AND m.user_id = %s AND NOT a.is_barred",
+            [project_id, key["answerable_user_id"]],
+        )
+        row = await cursor.fetchone()
+        return frozenset(key["permissions"]) & catalogue.permissions_of(row["roles"] if row else ())
 
     async def _issue_pair(self, connection: Connection, grant: Grant) -> IssuedTokens:
         issued = self.keys.issue(grant, ACCESS_LIFETIME)
