@@ -315,6 +315,57 @@ async def test_only_what_is_done_is_forgotten(tenant: Tenant) -> None:
     (await ask(tenant, "GetOperation", operation)).fails("RESOURCE_NOT_FOUND")
 
 
+async def has_leftovers(tenant: Tenant, operation: Operation) -> bool:
+    """Whether an operation left something in the store."""
+    store = tenant.house.served("library").app.store
+    return [key async for key in store.list(f"{operation.name}/partial/")] != []
+
+
+async def leave_something(tenant: Tenant, operation: Operation) -> None:
+    """Writes what an operation would on the way."""
+    await tenant.house.served("library").app.store.put(f"{operation.name}/partial/chunks/1", b"half a result")
+
+
+async def test_what_an_operation_left_goes_with_it(tenant: Tenant) -> None:
+    operation = await idle_operation(tenant)
+    await leave_something(tenant, operation)
+    await ask(tenant, "CancelOperation", operation)
+    assert await has_leftovers(tenant, operation)
+    assert (await ask(tenant, "DeleteOperation", operation)).error is None
+    assert not await has_leftovers(tenant, operation)
+
+
+@pytest.mark.parametrize(
+    ("run", "state", "kept", "over"),
+    [(repeat, "succeeded", "50 minutes", "2 hours"), (fail, "failed", "6 days", "8 days")],
+)
+async def test_leftovers_are_kept_while_they_are_of_use_and_cleared_then(
+    tenant: Tenant, run: Any, state: str, kept: str, over: str
+) -> None:
+    database, application = library(tenant), tenant.house.served("library").app
+    operation = await idle_operation(tenant, queue=f"leftovers-{state}")
+    async with working(make_worker(database, f"leftovers-{state}", run)):
+        await until(database, operation, state)
+    await leave_something(tenant, operation)
+
+    async def age(interval: str) -> None:
+        async with database.transaction() as connection:
+            await connection.execute(
+                "UPDATE jobs.operation SET end_time = now() - %s::interval, checkpoint = '{\"a\": 1}' WHERE operation_id = %s",
+                [interval, operation.operation_id],
+            )
+
+    await age(kept)
+    await application.operations.clear_leftovers(1000)
+    assert await has_leftovers(tenant, operation)
+    await age(over)
+    assert await application.operations.clear_leftovers(1000) >= 1
+    assert not await has_leftovers(tenant, operation)
+    if state == "failed":  # tried again, it must not look for what is gone
+        await ask(tenant, "RetryOperation", operation)
+        assert (await application.operations.find(operation.name)).checkpoint == {}
+
+
 # google.longrunning.Operations
 
 

@@ -506,3 +506,14 @@ async def _fill(store: S3Store, room: Path) -> None:
             break
         await asyncio.sleep(0.2)
     assert (await store.stat("after")).size_bytes == 1 << 20
+
+
+def test_what_killed_processes_were_writing_goes_after_a_day(tmp_path: Path) -> None:
+    FilesystemStore(tmp_path)
+    new, old = tmp_path / "writing" / "new", tmp_path / "writing" / "old"
+    for path, age_s in ((new, 3600), (old, 2 * 24 * 3600)):
+        path.write_bytes(b"half")
+        os.utime(path, (time.time() - age_s,) * 2)
+    FilesystemStore(tmp_path)
+    assert new.exists()
+    assert not old.exists()

@@ -42,7 +42,7 @@ class Library:
         self.config, self.runtime = config, runtime
         self.database = database.Database(config.database)
         self.store = open_store(config.store)
-        self.operations = Operations(database=self.database)
+        self.operations = Operations(database=self.database, store=self.store)
         self.assets = Assets(database=self.database, store=self.store, kept_deleted=config.kept_deleted)
         self.uploads = Uploads(
             database=self.database,
@@ -81,14 +81,22 @@ class Library:
         )
 
     async def keep_retention(self) -> None:
-        """Ends old uploads, purges old deletions and forgets old operations, until cancelled."""
+        """Ends old uploads, purges old deletions, clears up after operations and forgets old ones, until cancelled."""
         while True:
             try:
                 ended = await self.uploads.end_expired(_RETENTION_BATCH)
                 purged = await self.assets.purge_expired(_RETENTION_BATCH)
+                cleared = await self.operations.clear_leftovers(_RETENTION_BATCH)
                 await self.operations.forget_older_than(self.config.kept_operation_days)
-                if ended or purged:
-                    logger.info("retention", extra={"ended_upload_count": ended, "purged_asset_count": purged})
+                if ended or purged or cleared:
+                    logger.info(
+                        "retention",
+                        extra={
+                            "ended_upload_count": ended,
+                            "purged_asset_count": purged,
+                            "cleared_operation_count": cleared,
+                        },
+                    )
             except DomainError as error:
                 logger.warning("retention waits", extra={"reason": error.reason})
             await asyncio.sleep(_RETENTION_PERIOD_S)

@@ -12,6 +12,7 @@ import errno
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +29,8 @@ from praxiscope_common.storage.port import (
 )
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+# Nobody writes one object for longer than this.
+_ABANDONED_AFTER_S = 24 * 3600
 _MISSING = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
@@ -50,12 +53,17 @@ class FilesystemStore:
     """
 
     def __init__(self, root: Path) -> None:
-        """Makes the folders."""
+        """Makes the folders, and takes away what killed processes were writing long ago."""
         self._objects = root / "objects"
         self._checksums = root / "checksums"
         self._writing = root / "writing"
         for folder in (self._objects, self._checksums, self._writing):
             folder.mkdir(parents=True, exist_ok=True)
+        oldest_s = time.time() - _ABANDONED_AFTER_S
+        for path in self._writing.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # published, or taken away by another service
+                if path.stat().st_mtime < oldest_s:
+                    path.unlink()
 
     async def put(self, key: str, chunks: AsyncIterator[bytes] | bytes) -> ObjectInfo:
         """Stores bytes under `key`, in place of what was there."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from library_service.core.errors import OperationNotDoneError, OperationNotFailedError
@@ -16,8 +17,12 @@ from praxiscope_common.jobs.operations import Operation
 from praxiscope_common.jobs.worker import CancelledOperationError, listen
 from praxiscope_common.server.stages import resource_not_found
 from praxiscope_common.status import to_status
+from praxiscope_common.storage.port import ObjectStore
 
 _FALLBACK_PERIOD_S = 2.0
+# A repeated attempt to hand a result over still finds it for a while.
+_KEPT_AFTER_SUCCESS = timedelta(hours=1)
+_KEPT_AFTER_FAILURE = timedelta(days=7)
 
 
 @dataclass(kw_only=True)
@@ -26,9 +31,11 @@ class Operations:
 
     Attributes:
         database: Where their rows are.
+        store: Where what they write on the way is.
     """
 
     database: Database
+    store: ObjectStore
     _watchers: dict[str, set[asyncio.Event]] = field(default_factory=dict)
 
     async def find(self, name: str) -> Operation:
@@ -106,6 +113,7 @@ class Operations:
                 raise OperationNotFailedError(metadata={"name": name, "state": operation.state})
             await connection.execute(
                 "UPDATE jobs.operation SET state = 'queued', cancel_requested = false, error = NULL, end_time = NULL,"
+                " checkpoint = CASE WHEN are_leftovers_gone THEN '{}' ELSE checkpoint END, are_leftovers_gone = false,"
                 " max_attempts = attempt_count + %s, update_time = now()"
                 " WHERE operation_id = %s",
                 [operations.MAX_ATTEMPTS, operation.operation_id],
@@ -114,19 +122,44 @@ class Operations:
             return await self._find(connection, name)
 
     async def delete(self, name: str) -> None:
-        """Forgets an operation that is done."""
+        """Forgets an operation that is done, and what it left on the way."""
         async with self.database.transaction() as connection:
             operation = await self._find(connection, name, for_update=True)
             if not operation.is_done:
                 raise OperationNotDoneError(metadata={"name": name, "state": operation.state})
+            await self.store.delete_prefix(_leftovers_of(name))
             await connection.execute("DELETE FROM jobs.operation WHERE operation_id = %s", [operation.operation_id])
 
     async def forget_older_than(self, days: int) -> None:
-        """Forgets operations that ended long ago."""
+        """Forgets operations that ended long ago; what they left on the way is gone before that."""
         async with self.database.transaction() as connection:
             await connection.execute(
-                "DELETE FROM jobs.operation WHERE end_time < now() - make_interval(days => %s)", [days]
+                "DELETE FROM jobs.operation WHERE are_leftovers_gone AND end_time < now() - make_interval(days => %s)",
+                [days],
             )
+
+    async def clear_leftovers(self, limit: int) -> int:
+        """Removes what operations wrote on the way and need no more, of at most `limit` operations; returns of how many.
+
+        An operation that succeeded needs it no more. One that did not may be tried again, and then goes on from there;
+        after some days it starts anew instead.
+        """
+        async with self.database.transaction() as connection:
+            cursor = await connection.execute(
+                "SELECT project_id, operation_id FROM jobs.operation WHERE NOT are_leftovers_gone"
+                " AND end_time < now() - CASE WHEN state = 'succeeded' THEN %s ELSE %s END ORDER BY end_time LIMIT %s"
+                " FOR UPDATE SKIP LOCKED",
+                [_KEPT_AFTER_SUCCESS, _KEPT_AFTER_FAILURE, limit],
+            )
+            ended = await cursor.fetchall()
+            for row in ended:
+                name = names.OPERATION.format(row["project_id"], row["operation_id"])
+                await self.store.delete_prefix(_leftovers_of(name))
+            await connection.execute(
+                "UPDATE jobs.operation SET are_leftovers_gone = true WHERE operation_id = ANY(%s)",
+                [[row["operation_id"] for row in ended]],
+            )
+        return len(ended)
 
     async def follow_changes(self) -> None:
         """Wakes watchers when their operations change, until cancelled; one connection serves all of them."""
@@ -140,3 +173,8 @@ class Operations:
         if found is None:
             raise resource_not_found(name)
         return found
+
+
+def _leftovers_of(name: str) -> str:
+    """Returns where an operation writes on the way."""
+    return f"{name}/partial/"
