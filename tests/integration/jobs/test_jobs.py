@@ -151,6 +151,24 @@ async def test_the_more_urgent_is_done_first(jobs: Database, project: str) -> No
     assert order == ["first", "second", "later", "after", "last"]
 
 
+async def test_projects_take_turns_however_much_one_of_them_asks_for(jobs: Database, project: str) -> None:
+    order: list[str] = []
+
+    async def note(context: JobContext, request: StringValue) -> StringValue:
+        order.append(request.value)
+        return request
+
+    for i in range(30):
+        await start_operation(jobs, project, queue="turns", text=f"flood {i}")
+    other = names.new_id()
+    for i in range(3):
+        last = await start_operation(jobs, other, queue="turns", text=f"other {i}")
+    async with working(make_worker(jobs, "turns", note, concurrency=1)):
+        await until(jobs, last, "succeeded")
+    # Turn by turn: the flood's first, then the other's first; the other's third is not behind the flood's fourth.
+    assert order[:6] == ["flood 0", "other 0", "flood 1", "other 1", "flood 2", "other 2"]
+
+
 async def test_a_worker_takes_its_own_queue_alone(jobs: Database, project: str) -> None:
     mine, theirs = await start_operation(jobs, project, queue="a"), await start_operation(jobs, project, queue="b")
     async with working(make_worker(jobs, "a", echo)):

@@ -29,6 +29,8 @@ from praxiscope_common.telemetry.traces import inject_trace
 TASK_NAME = "run_operation"
 CHANNEL = "praxiscope_operation"
 FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
+# So many operations of a project stand in turns with those of others; those beyond are served as they came.
+_TURN_COUNT = 20
 DEFAULT_PRIORITY = 0
 MAX_ATTEMPTS = (
     8  # with the pauses between them two minutes: a model server that loads its nets, a database that recovers
@@ -61,7 +63,7 @@ class NewOperation:
         request: The request, as it came.
         request_id: The caller's UUID, or empty.
         parent_operation: The operation it is a part of, or empty.
-        priority: Higher is sooner.
+        priority: Higher is sooner; what the project has in hand already is taken off.
         max_attempts: How often it is tried.
     """
 
@@ -157,6 +159,9 @@ _COLUMNS = (
 async def create_operation(connection: Connection, new: NewOperation) -> Operation:
     """Writes an operation and its job, in the caller's transaction; a repeated request id gives the operation it gave before.
 
+    Projects take turns: the more a project has in hand with a service, the later its next operation comes, so that
+    one project's thousand do not stand before another's first.
+
     Raises:
         RequestIdReusedError: If the request id came with another request before.
     """
@@ -172,8 +177,11 @@ async def create_operation(connection: Connection, new: NewOperation) -> Operati
         " request_sha256, priority, state, max_attempts, traceparent)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s,"
         "  (SELECT operation_id FROM jobs.operation WHERE operation_id = %s AND project_id = %s),"
-        "  %s, %s, %s, %s, 'queued', %s, %s)"
-        " ON CONFLICT (project_id, method, request_id) WHERE request_id IS NOT NULL DO NOTHING RETURNING operation_id",
+        "  %s, %s, %s,"
+        "  %s - (SELECT count(*) FROM (SELECT 1 FROM jobs.operation WHERE service = %s AND project_id = %s"
+        "   AND state IN ('queued', 'running', 'retrying') LIMIT %s) AS in_hand),"
+        "  'queued', %s, %s)"
+        " ON CONFLICT (project_id, method, request_id) WHERE request_id IS NOT NULL DO NOTHING RETURNING priority",
         [
             operation_id,
             caller.project,
@@ -188,11 +196,15 @@ async def create_operation(connection: Connection, new: NewOperation) -> Operati
             new.request_id or None,
             digest,
             new.priority,
+            new.service,
+            caller.project,
+            _TURN_COUNT,
             new.max_attempts,
             dict(inject_trace()).get("traceparent", ""),
         ],
     )
-    if await cursor.fetchone() is None:
+    row = await cursor.fetchone()
+    if row is None:
         cursor = await connection.execute(
             "SELECT operation_id, request_sha256 FROM jobs.operation WHERE project_id = %s AND method = %s AND request_id = %s",
             [caller.project, new.method, new.request_id],
@@ -201,7 +213,7 @@ async def create_operation(connection: Connection, new: NewOperation) -> Operati
         if row is None or row["request_sha256"] != digest:
             raise RequestIdReusedError(metadata={"request_id": new.request_id})
         return await read_operation(connection, caller.project, row["operation_id"], must_exist=True)
-    await enqueue(connection, new.service, operation_id, new.priority)
+    await enqueue(connection, new.service, operation_id, row["priority"])
     return await read_operation(connection, caller.project, operation_id, must_exist=True)
 
 
