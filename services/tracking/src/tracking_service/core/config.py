@@ -55,7 +55,7 @@ class SortConfig:
 
     Attributes:
         min_score: Detections below this score are not looked at, [0, 1]. Chosen on MOT17 halves with YOLOX scores
-            (bench/accuracy/README.md).
+            (docs/benchmarks-tracking.md).
         min_iou: Least overlap of a predicted and a detected box that may match, [0, 1]. 0.3: the paper's IoU_min.
         confirm_hits: Frames in a row in which a new track must be matched before it is reported, [1, 100]. 3: the
             authors' min_hits.
