@@ -26,6 +26,7 @@ from typing import Any
 
 from bench.tracking.crowd import Scene, write_scene
 from tools.devstack.settings import CHECKOUT
+from tracking_service.core.config import SORT_PRESET
 
 DETECTIONS = "det_yolox_x_ablation.txt"
 # Frames length // 2 + 2 to length, as the authors of ByteTrack split: the detector was trained on the first half.
@@ -79,12 +80,14 @@ SUPERVISION = Entry(
     name="supervision 0.25.1 ByteTrack", environment=".venv-bench", command=("bench.tracking.peer_supervision",)
 )
 TRACKERS = Entry(
-    name="trackers 2.6.1 SORT", environment=".venv-bench-trackers", command=("bench.tracking.peer_trackers", "0")
+    name="trackers 2.6.1 SORT, its scores",
+    environment=".venv-bench-trackers",
+    command=("bench.tracking.peer_trackers", "0", "0.25"),
 )
 TRACKERS_SURE = Entry(
-    name="trackers 2.6.1 SORT, scores from 0.5",
+    name="trackers 2.6.1 SORT, our scores",
     environment=".venv-bench-trackers",
-    command=("bench.tracking.peer_trackers", "0.5"),
+    command=("bench.tracking.peer_trackers", f"{SORT_PRESET.min_score}", f"{SORT_PRESET.new_track_score}"),
 )
 COMPARISONS = (
     Comparison(ours=OUR_BYTETRACK, peer=SUPERVISION, speed_goal=2.0),
@@ -212,7 +215,7 @@ def compare_speed(folder: Path, round_count: int) -> bool:
     """Prints frames per second and ratios; returns whether all goals are met."""
     timed = [comparison for comparison in COMPARISONS if comparison.speed_goal is not None]
     print(f"\nframes/s of process time in updates, medians of {round_count} rounds in turns")
-    print(f"  {'objects a frame':>15s}  {'ours':>20s}  {'peer':>38s}  ratio  goal")
+    print(f"  {'objects a frame':>15s}  {'ours':>20s}  {'peer':>41s}  ratio  goal")
     is_met = True
     with ExitStack() as stack:
         runners = {entry.name: stack.enter_context(start(entry)) for pair in timed for entry in (pair.ours, pair.peer)}
@@ -234,7 +237,7 @@ def compare_speed(folder: Path, round_count: int) -> bool:
                 ratio, goal = statistics.median(ratios), pair.speed_goal or 0.0
                 print(
                     f"  {scene.people:5d} ({count / scene.frame_count:6.1f})   {pair.ours.name:>10s} {ours:8.0f}  "
-                    f"  {pair.peer.name:>28.28s} {peer:8.1f}  {ratio:5.2f}  {goal:4.2f}  "
+                    f"  {pair.peer.name:>31s} {peer:8.1f}  {ratio:5.2f}  {goal:4.2f}  "
                     f"{'ok' if ratio >= goal else 'MISS'}   ({min(ratios):.2f} to {max(ratios):.2f})"
                 )
                 is_met = is_met and ratio >= goal

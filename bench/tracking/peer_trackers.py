@@ -1,7 +1,7 @@
-"""Roboflow trackers' SORT, in its own environment: `python -m bench.tracking.peer_trackers MIN_SCORE`.
+"""Roboflow trackers' SORT, in its own environment: `python -m bench.tracking.peer_trackers MIN_SCORE NEW_TRACK_SCORE`.
 
-With 0 it sees every detection and starts tracks at its own threshold; otherwise it sees what our SORT sees. All else is
-its default, which is the paper's: overlap 0.3, 3 hits; both keep who is lost for 30 frames.
+It sees detections from the first score on and starts tracks from the second; its own defaults are 0 and 0.25. All else
+is its default, which is ours too: overlap 0.3, 3 hits, who is lost is kept for 30 frames.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from bench.tracking.turns import serve
 class Trackers:
     """What its documentation shows: `update`."""
 
-    def __init__(self, min_score: float) -> None:
-        self._tracker, self._min_score = SORTTracker(), min_score
+    def __init__(self, min_score: float, new_track_score: float) -> None:
+        self._tracker, self._min_score = SORTTracker(track_activation_threshold=new_track_score), min_score
 
     def prepare(self, boxes: np.ndarray, scores: np.ndarray) -> supervision.Detections:
         """Makes its detections, of the scores it is to see."""
@@ -39,4 +39,4 @@ class Trackers:
 
 
 if __name__ == "__main__":
-    serve(lambda: Trackers(float(sys.argv[1])))
+    serve(lambda: Trackers(float(sys.argv[1]), float(sys.argv[2])))
