@@ -134,10 +134,10 @@ class _TrackTable:
                 self._last_boxes[mask],
             )
 
-    def _match(self, rows: IntArray, boxes_xyxy: FloatArray) -> None:
+    def _match(self, rows: IntArray, boxes_xyxy: FloatArray, noise_factors: FloatArray | None = None) -> None:
         """Gives some tracks the boxes of this frame."""
         if len(rows):
-            correct_filters(self._filters, rows, center_boxes(boxes_xyxy), self._kalman)
+            correct_filters(self._filters, rows, center_boxes(boxes_xyxy), self._kalman, noise_factors)
             self._last_boxes[rows] = boxes_xyxy
             self._lives[rows, HIT_COUNT] += 1
             self._lives[rows, LAST_FRAME] = self._frame_index
@@ -202,6 +202,7 @@ class SortTracker(_TrackTable):
         rows, columns = match_by_overlap(predicted, boxes[kept], weights=None, max_cost=1.0 - config.min_iou)
         self._match(rows, boxes[kept[columns]])
         fresh = np.delete(kept, columns)
+        fresh = fresh[scores[fresh] >= config.new_track_score]
         # A tentative track that misses a frame was noise.
         self._lives[self._lives[:, HIT_COUNT] >= config.confirm_hits, IS_CONFIRMED] = 1
         is_alive = (self._lives[:, IS_CONFIRMED] == 1) | (self._lives[:, LAST_FRAME] == frame_index)
@@ -245,9 +246,12 @@ class ByteTracker(_TrackTable):
                 weights=scores[detections] if is_weighted else None,
                 max_cost=max_cost,
             )
-            self._match(tracks[i_track], boxes[detections[i_detection]])
+            found = detections[i_detection]
+            # A sure box is taken as it is; the less sure one is, the more it may be off.
+            noise = None if is_weighted else 1.0 + config.unsure_noise * (1.0 - scores[found] / config.high_score)
+            self._match(tracks[i_track], boxes[found], noise)
             found_rows.append(tracks[i_track])
-            found_detections.append(detections[i_detection])
+            found_detections.append(found)
             return np.delete(tracks, i_track), np.delete(detections, i_detection)
 
         found_rows: list[IntArray] = []
