@@ -17,6 +17,7 @@ from tools.devstack.status import read_state
 PARTS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("motion: the stack and a script in turns", ("-m", "bench.motion"), True),
     ("overlay", ("bench/overlay.py",), False),
+    ("tracking: quality and speed beside peers", ("-m", "bench.tracking"), False),
 )
 
 

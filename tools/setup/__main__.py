@@ -85,9 +85,14 @@ def _environment(kind: str) -> None:
 
 
 def _peers() -> None:
-    """The environment of what `make bench` measures beside us; nothing of ours is in it."""
-    folder, lock = CHECKOUT / ".venv-bench", REQUIREMENTS / "bench.txt"
-    _once("environment bench", [lock], lambda: _sync(folder, [lock]), folder / "bin" / "python")
+    """The environments of what `make bench` measures beside us; nothing of ours is in them."""
+    _peer_environment("bench")
+    _peer_environment("bench-trackers")
+
+
+def _peer_environment(name: str) -> None:
+    folder, lock = CHECKOUT / f".venv-{name}", REQUIREMENTS / f"{name}.txt"
+    _once(f"environment {name}", [lock], lambda: _sync(folder, [lock]), folder / "bin" / "python")
 
 
 def _gateway() -> None:

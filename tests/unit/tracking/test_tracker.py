@@ -145,6 +145,7 @@ def test_a_state_of_another_algorithm_is_refused() -> None:
     [
         lambda: SortConfig(min_iou=1.5),
         lambda: SortConfig(confirm_hits=0),
+        lambda: SortConfig(min_score=0.8, new_track_score=0.5),
         lambda: KalmanConfig(position_noise=float("nan")),
         lambda: ByteTrackConfig(high_score=0.8, new_track_score=0.5),
     ],
@@ -154,11 +155,12 @@ def test_parameters_out_of_range_are_refused(make) -> None:
         make()
 
 
-def test_unsure_detections_keep_a_track_but_start_none() -> None:
+@pytest.mark.parametrize(("config", "first"), [(ByteTrackConfig(), 0), (SortConfig(min_score=0.2), 2)])
+def test_unsure_detections_keep_a_track_but_start_none(config: TrackerConfig, first: int) -> None:
     frames = walk(count=2, frame_count=20)
     frames = [(b, np.array([0.9 if i < 8 else 0.2, 0.2])) for i, (b, _) in enumerate(frames)]
-    seen = run(ByteTrackConfig(), frames)
-    assert [set(f) for f in seen] == [{0}] * 20
+    seen = run(config, frames)[first:]
+    assert [set(f) for f in seen] == [{0}] * (20 - first)
     assert len({f[0] for f in seen}) == 1
 
 
@@ -172,6 +174,18 @@ def test_an_unsure_detection_finds_a_track_that_was_lost_a_moment_ago_only_where
     seen = run(ByteTrackConfig(unsure_coast_frames=coast), frames)
     assert seen[8] == seen[9] == {}
     assert (seen[10] == seen[11] == seen[7]) == is_kept
+
+
+def test_an_unsure_box_moves_a_track_less_than_a_sure_one() -> None:
+    def end_of(score: float, unsure_noise: float) -> float:
+        tracker = create_tracker(ByteTrackConfig(unsure_noise=unsure_noise))
+        for i_frame in range(10):
+            tracker.update(np.array([[100.0, 100.0, 180.0, 300.0]]), np.array([0.9]), i_frame)
+        return float(
+            tracker.update(np.array([[110.0, 100.0, 190.0, 300.0]]), np.array([score]), 10).boxes_xyxy_px[0, 0]
+        )
+
+    assert 100.0 < end_of(0.2, 4.0) < end_of(0.2, 2.0) < end_of(0.2, 0.0) == end_of(0.9, 2.0) < 110.0
 
 
 def test_a_person_lost_for_two_seconds_is_found_again_within_reach_and_not_beyond() -> None:

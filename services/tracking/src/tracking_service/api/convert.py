@@ -42,11 +42,12 @@ def config_from(message: tracking_service_pb2.TrackerConfig, *, frame_rate_hz: f
             )
         sort: SortConfig = SORT_PRESET
         if message.high_score:
-            sort = replace(sort, min_score=round(message.high_score, 6))
+            high_score = round(message.high_score, 6)  # the wire has 32-bit floats
+            sort = replace(sort, min_score=high_score, new_track_score=high_score)
         return replace(sort, lost_buffer_frames=message.lost_buffer_frames) if message.lost_buffer_frames else sort
     config: ByteTrackConfig = PEOPLE_PRESET if message.preset == _Message.PRESET_PEOPLE else BYTETRACK_PRESET
     if message.high_score:
-        high_score = round(message.high_score, 6)  # the wire has 32-bit floats
+        high_score = round(message.high_score, 6)
         config = replace(
             config,
             high_score=high_score,

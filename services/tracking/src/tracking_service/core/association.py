@@ -9,8 +9,7 @@ from scipy.sparse.csgraph import connected_components  # pyright: ignore[reportU
 
 from tracking_service.core.types import FloatArray, IntArray
 
-# Up to this many pairs a dense matrix is faster than taking the problem apart (measured:
-# bench/accuracy/track_speed.py).
+# Up to this many pairs a dense matrix is faster than taking the problem apart (`make bench PART=tracking`).
 DENSE_PAIR_COUNT = 4096
 NOTHING: IntArray = np.zeros(0, dtype=np.int64)
 

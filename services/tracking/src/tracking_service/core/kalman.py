@@ -78,7 +78,13 @@ def predict_filters(filters: FloatArray, config: KalmanConfig) -> None:
     np.maximum(filters[:, VALUE, 2:], MIN_SIDE_PX, out=filters[:, VALUE, 2:])
 
 
-def correct_filters(filters: FloatArray, rows: IntArray, centered_px: FloatArray, config: KalmanConfig) -> None:
+def correct_filters(
+    filters: FloatArray,
+    rows: IntArray,
+    centered_px: FloatArray,
+    config: KalmanConfig,
+    noise_factors: FloatArray | None = None,
+) -> None:
     """Corrects some filters by the boxes that were matched to them, in place.
 
     Args:
@@ -86,9 +92,13 @@ def correct_filters(filters: FloatArray, rows: IntArray, centered_px: FloatArray
         rows: Which filters. [M] int
         centered_px: Their boxes. [M, 4]
         config: Noise.
+        noise_factors: Factor on each box's measurement noise; None for 1. [M]
     """
     value, velocity, value_variance, covariance, velocity_variance = filters[rows].transpose(1, 0, 2)  # each [M, 4]
-    variance = value_variance + (config.measurement_noise * value[:, 3:4]) ** 2
+    noise = config.measurement_noise * value[:, 3:4]  # [M, 1]
+    if noise_factors is not None:
+        noise *= noise_factors[:, None]
+    variance = value_variance + noise**2
     value_gain = value_variance / variance
     velocity_gain = covariance / variance
     surprise = centered_px - value

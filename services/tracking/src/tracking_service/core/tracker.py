@@ -134,10 +134,10 @@ class _TrackTable:
                 self._last_boxes[mask],
             )
 
-    def _match(self, rows: IntArray, boxes_xyxy: FloatArray) -> None:
+    def _match(self, rows: IntArray, boxes_xyxy: FloatArray, noise_factors: FloatArray | None = None) -> None:
         """Gives some tracks the boxes of this frame."""
         if len(rows):
-            correct_filters(self._filters, rows, center_boxes(boxes_xyxy), self._kalman)
+            correct_filters(self._filters, rows, center_boxes(boxes_xyxy), self._kalman, noise_factors)
             self._last_boxes[rows] = boxes_xyxy
             self._lives[rows, HIT_COUNT] += 1
             self._lives[rows, LAST_FRAME] = self._frame_index
@@ -200,15 +200,17 @@ class SortTracker(_TrackTable):
         kept = np.flatnonzero(scores >= config.min_score)
         predicted = corner_boxes(self._filters[:, VALUE])
         rows, columns = match_by_overlap(predicted, boxes[kept], weights=None, max_cost=1.0 - config.min_iou)
-        self._match(rows, boxes[kept[columns]])
+        found = kept[columns]
+        self._match(rows, boxes[found], _noise_factors(scores[found], config.new_track_score, config.unsure_noise))
         fresh = np.delete(kept, columns)
+        fresh = fresh[scores[fresh] >= config.new_track_score]
         # A tentative track that misses a frame was noise.
         self._lives[self._lives[:, HIT_COUNT] >= config.confirm_hits, IS_CONFIRMED] = 1
         is_alive = (self._lives[:, IS_CONFIRMED] == 1) | (self._lives[:, LAST_FRAME] == frame_index)
         places = np.cumsum(is_alive) - 1
         self._keep(is_alive)
         new_rows = self._start(boxes[fresh], is_confirmed=config.confirm_hits <= 1)
-        return self._report(np.concatenate([places[rows], new_rows]), np.concatenate([kept[columns], fresh]), scores)
+        return self._report(np.concatenate([places[rows], new_rows]), np.concatenate([found, fresh]), scores)
 
 
 class ByteTracker(_TrackTable):
@@ -245,9 +247,11 @@ class ByteTracker(_TrackTable):
                 weights=scores[detections] if is_weighted else None,
                 max_cost=max_cost,
             )
-            self._match(tracks[i_track], boxes[detections[i_detection]])
+            found = detections[i_detection]
+            noise = None if is_weighted else _noise_factors(scores[found], config.high_score, config.unsure_noise)
+            self._match(tracks[i_track], boxes[found], noise)
             found_rows.append(tracks[i_track])
-            found_detections.append(detections[i_detection])
+            found_detections.append(found)
             return np.delete(tracks, i_track), np.delete(detections, i_detection)
 
         found_rows: list[IntArray] = []
@@ -306,6 +310,11 @@ class ByteTracker(_TrackTable):
             is_younger = self._lives[lost[i_lost], FIRST_FRAME] > self._lives[seen[i_seen], FIRST_FRAME]
             is_duplicate[lost[i_lost[is_younger]]] = True
         return is_duplicate
+
+
+def _noise_factors(scores: FloatArray, sure_score: float, unsure_noise: float) -> FloatArray:
+    """Returns factors on measurement noise: a sure box is taken as it is, the less sure one is the more it may be off."""
+    return 1.0 + unsure_noise * np.maximum(1.0 - scores / max(sure_score, 1e-9), 0.0)
 
 
 def _check_detections(
