@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import http.client
 import os
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 
 from bench import stack
 from bench.figure import Figure
-from praxiscope.client import Client
+from praxiscope.client import AsyncClient
 
 _BYTES = 256 << 20
 _ROUNDS = 5
@@ -27,13 +28,7 @@ GOAL_UP, GOAL_DOWN = 200.0, 400.0
 
 def measure() -> Sequence[Figure]:
     """Uploads, downloads, and writes a file by hand, in turns."""
-    rates: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as folder, Client(stack.profile()) as client:
-        file = Path(folder) / "bytes.bin"
-        file.write_bytes(os.urandom(_BYTES))
-        for _ in range(_ROUNDS):
-            for name, rate in _round(client, file).items():
-                rates.setdefault(name, []).append(rate)
+    rates = asyncio.run(_rates())
     found = {name: statistics.median(values) for name, values in rates.items()}
     spread = {name: f"({min(values):.0f} to {max(values):.0f}, {_ROUNDS} rounds)" for name, values in rates.items()}
     goals = {
@@ -47,7 +42,19 @@ def measure() -> Sequence[Figure]:
     ]
 
 
-def _round(client: Client, file: Path) -> dict[str, float]:
+async def _rates() -> dict[str, list[float]]:
+    rates: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        async with AsyncClient(stack.profile()) as client:
+            file = Path(folder) / "bytes.bin"
+            file.write_bytes(os.urandom(_BYTES))
+            for _ in range(_ROUNDS):
+                for name, rate in (await _round(client, file)).items():
+                    rates.setdefault(name, []).append(rate)
+    return rates
+
+
+async def _round(client: AsyncClient, file: Path) -> dict[str, float]:
     content = file.read_bytes()
     by_hand_s = _timed(lambda: _write_by_hand(file.with_name("copy.bin"), content))
     body = {
@@ -60,18 +67,18 @@ def _round(client: Client, file: Path) -> dict[str, float]:
         "request_id": str(uuid.uuid4()),
     }
     transport = client.transport
-    upload = client._run(transport.call("POST", f"/v1/{stack.profile().project}/uploads", body))
+    upload = await transport.call("POST", f"/v1/{stack.profile().project}/uploads", body)
     name = upload["name"]
-    tickets = client._run(transport.call("POST", f"/v1/{name}:createPartTickets", {}))["tickets"]
+    tickets = (await transport.call("POST", f"/v1/{name}:createPartTickets", {}))["tickets"]
     parts_s = _timed(lambda: _put_all(tickets, content))
     start = time.perf_counter()
-    asset = client._run(transport.call("POST", f"/v1/{name}:complete", {}, timeout_s=600))
+    asset = await transport.call("POST", f"/v1/{name}:complete", {}, timeout_s=600)
     complete_s = time.perf_counter() - start
     version = asset["latestVersion"]
-    listed = client.asset_version(version).files[0].path
-    link = client._run(transport.call("POST", f"/v1/{version}:download", {"media": {"path": listed}}))
+    listed = (await client.asset_version(version)).files[0].path
+    link = await transport.call("POST", f"/v1/{version}:download", {"media": {"path": listed}})
     down_s = _timed(lambda: _get(link["uri"]))
-    client.delete_asset(asset["name"], for_good=True)
+    await client.delete_asset(asset["name"], for_good=True)
     megabytes = len(content) / 1e6
     return {
         "upload: parts into the store": megabytes / parts_s,

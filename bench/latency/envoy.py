@@ -53,7 +53,7 @@ def transcoding(backend: str) -> Iterator[Transcoder]:
         configuration.write_text(json.dumps(_configuration(backend, port, admin_port, descriptors)), encoding="utf-8")
         program.chmod(0o755)
         command = [str(program), "-c", str(configuration), "--concurrency", "2", "--log-level", "error"]
-        command += ["--use-dynamic-base-id"]
+        command += ["--disable-hot-restart"]
         with (Path(folder) / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
             try:
                 is_ready = _wait(f"http://127.0.0.1:{admin_port}/ready", process)
