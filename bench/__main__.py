@@ -16,6 +16,8 @@ from tools.devstack.status import read_state
 # Name, command, and whether it wants the stack.
 PARTS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("motion: the stack and a script in turns", ("-m", "bench.motion"), True),
+    ("latency: calls, jobs, bytes, streams", ("-m", "bench.latency"), True),
+    ("memory: long videos, two at once", ("-m", "bench.memory"), True),
     ("overlay", ("bench/overlay.py",), False),
     ("tracking: quality and speed beside peers", ("-m", "bench.tracking"), False),
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from google.longrunning import operations_pb2
 from google.protobuf.wrappers_pb2 import StringValue
 
+from library_service.adapters.operations import Operations
 from praxiscope.library.v1 import operation_service_pb2
 from praxiscope.type.v1 import operation_pb2
 from praxiscope_common.errors import InvalidInputError
@@ -30,6 +32,22 @@ class BadTasteError(InvalidInputError):
     """The work is not to the worker's taste."""
 
     reason = "INVALID_INPUT"
+
+
+@dataclass(kw_only=True)
+class CountedOperations(Operations):
+    """Counts how often an operation is read.
+
+    Attributes:
+        reading_count: So often.
+    """
+
+    reading_count: int = 0
+
+    async def find(self, name: str) -> Operation:
+        """Counts and reads."""
+        self.reading_count += 1
+        return await super().find(name)
 
 
 def metadata_of(message: operations_pb2.Operation) -> Metadata:
@@ -209,6 +227,19 @@ async def test_watchers_that_leave_are_forgotten(tenant: Tenant) -> None:
     await asyncio.sleep(0.3)
     watchers = tenant.house.served("library").app.operations._watchers
     assert operation.operation_id not in watchers
+
+
+async def test_watchers_that_look_at_the_same_moment_share_one_reading(tenant: Tenant) -> None:
+    operation = await idle_operation(tenant)
+    operations = CountedOperations(database=tenant.house.served("library").app.operations.database)
+    watchers = [operations.watch(operation.name) for _ in range(30)]
+    shown = await asyncio.gather(*(anext(watcher) for watcher in watchers))
+    assert {item.operation_id for item in shown} == {operation.operation_id}
+    assert operations.reading_count == 1
+    await operations.find(operation.name)
+    later = await anext(operations.watch(operation.name))
+    assert later.operation_id == operation.operation_id
+    assert operations.reading_count == 3, "what was read before is not shown to who comes later"
 
 
 # Cancel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -334,3 +335,20 @@ def test_observations_are_sorted_by_person_with_holes_as_nan() -> None:
 def test_observations_that_contradict_themselves_are_refused(frames: list[tuple[int, list[int]]], problem: str) -> None:
     with pytest.raises(InvalidPersonSeriesError, match=problem):
         collect_persons([observe(*frame) for frame in frames], np.arange(6) / RATE_HZ, image_size_wh_px=(10.0, 10.0))
+
+
+def test_a_long_recording_is_fused_without_holding_the_windows_of_all_its_frames() -> None:
+    time_count = 2_000
+    coco = np.cumsum(np.random.default_rng(3).normal(0.0, 1.0, (time_count, 14, 2)), axis=0) + 300.0
+    blazepose = coco + 2.0
+    size = np.full(time_count, 200.0)
+    config = FusionConfig()
+    part, _ = fuse_points(*align_nets(coco[:200], blazepose[:200], size[:200], config), size[:200], config)
+    tracemalloc.start()
+    try:
+        merged, _ = fuse_points(*align_nets(coco, blazepose, size, config), size, config)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 30e6, "it was 200 MB where all windows were held"
+    np.testing.assert_array_equal(merged[:100], part[:100])

@@ -83,8 +83,9 @@ class AnalysisWork:
         recording = observed.log.recording
         with context.timed("measure"):
             await context.report("measure", 0.0, "Measuring angles")
-            persons = recording.persons(info_from(observed.info))
-            analysis = await asyncio.to_thread(analyze_motion, persons, self.config_from(request))
+            config, info = self.config_from(request), info_from(observed.info)
+            # Off the event loop; and nobody holds the series of everybody longer than the analysis does.
+            analysis = await asyncio.to_thread(lambda: analyze_motion(recording.persons(info), config))
         await context.report("measure", 1.0)
         motion = motion_message(
             summarise(analysis),
@@ -157,7 +158,7 @@ class AnalysisWork:
     ) -> str:
         source = MotionSource(video=file.asset_version, path=file.path, info=observed.info)
         outputs = OutputFolder(self.peers.library, self.files.store, operation=context.operation.name, name="motion")
-        for path, content_type, content in await render_files(analysis, observed.log.recording, motion, source):
+        async for path, content_type, content in render_files(analysis, observed.log.recording, motion, source):
             await outputs.put(path, content_type, content)
         joined = await self.files.store.compose(observed.log.keys, outputs.prefix + OBSERVATIONS_PATH)
         outputs.add(OBSERVATIONS_PATH, "application/zstd", joined)

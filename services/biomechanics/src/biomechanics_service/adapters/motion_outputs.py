@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from google.protobuf import json_format
@@ -41,9 +41,11 @@ class MotionSource:
 
 async def render_files(
     analysis: MotionAnalysis, recording: Recording, summary: motion_pb2.Motion, source: MotionSource
-) -> list[tuple[str, str, bytes]]:
-    """Returns path, media type and bytes of every file; made off the event loop."""
-    return await asyncio.to_thread(lambda: list(_files(analysis, recording, summary, source)))
+) -> AsyncIterator[tuple[str, str, bytes]]:
+    """Yields path, media type and bytes of every file; made one at a time, off the event loop."""
+    files = _files(analysis, recording, summary, source)
+    while (file := await asyncio.to_thread(next, files, None)) is not None:
+        yield file
 
 
 def _files(

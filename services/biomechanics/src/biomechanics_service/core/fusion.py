@@ -12,6 +12,8 @@ REWEIGHTING_COUNT = 3
 # Added to the diagonal of the normal equations: with few seen neighbours the curve becomes a line, then a constant,
 # instead of anything.
 RIDGE = (1e-9, 1e-3, 1e-2)
+# Frames whose windows are looked at together; one frame's take 70 kB, so a long video is not held as windows all at once.
+FRAMES_AT_ONCE = 64
 
 
 def fit_local_motion(samples: FloatArray, weights: FloatArray, scale: FloatArray, half_window: int) -> FloatArray:
@@ -30,10 +32,20 @@ def fit_local_motion(samples: FloatArray, weights: FloatArray, scale: FloatArray
     **Source:** W. S. Cleveland, "Robust locally weighted regression", JASA 74, 1979; weights by Cauchy's function in
     place of the bisquare.
     """
-    time_count, observer_count = samples.shape[:2]
-    window = 2 * half_window + 1
     padding = [(half_window, half_window)] + [(0, 0)] * (samples.ndim - 1)
     padded = np.pad(samples, padding, constant_values=np.nan)
+    fit = np.full((len(samples), *samples.shape[2:]), np.nan)
+    for start in range(0, len(samples), FRAMES_AT_ONCE):
+        frames = slice(start, start + FRAMES_AT_ONCE)
+        neighbours = padded[start : start + FRAMES_AT_ONCE + 2 * half_window]
+        fit[frames] = _fit_frames(neighbours, weights, scale[frames], half_window)
+    return fit
+
+
+def _fit_frames(padded: FloatArray, weights: FloatArray, scale: FloatArray, half_window: int) -> FloatArray:
+    """Does `fit_local_motion` for some frames, which come with their neighbours: [T + 2 half_window, observer, J, D]."""
+    time_count, observer_count = len(scale), padded.shape[1]
+    window = 2 * half_window + 1
     local = np.stack([padded[i : i + time_count] for i in range(window)], axis=1)  # [T, window, observer, J, D]
     offsets = (np.arange(window) - half_window) / half_window
     basis = np.stack([np.ones(window), offsets, offsets**2], axis=-1)  # [window, 3]
@@ -44,11 +56,11 @@ def fit_local_motion(samples: FloatArray, weights: FloatArray, scale: FloatArray
     values = np.where(is_seen[..., None], local, 0.0)
     base = is_seen * taper[:, None, None] * weights
     # Start from the median, which no single wild frame moves.
-    flat = local.reshape(time_count, window * observer_count, *samples.shape[2:])
+    flat = local.reshape(time_count, window * observer_count, *padded.shape[2:])
     has_any = np.asarray(is_seen.any(axis=(1, 2)))
-    center = np.full((time_count, *samples.shape[2:]), np.nan)
+    center = np.full((time_count, *padded.shape[2:]), np.nan)
     center[has_any] = np.nanmedian(np.where(has_any[:, None, :, None], flat, np.nan).swapaxes(1, 2)[has_any], axis=1)
-    curve = np.broadcast_to(np.nan_to_num(center)[:, None], (time_count, window, *samples.shape[2:]))
+    curve = np.broadcast_to(np.nan_to_num(center)[:, None], (time_count, window, *padded.shape[2:]))
     fit = center
     deviations = values - np.nan_to_num(center)[:, None, None]
     # A first, wide scale lets fast points in that are far from the median without being wrong.
@@ -85,8 +97,10 @@ def align_nets(
     padded = np.pad(blazepose - coco, [(half_window, half_window), (0, 0), (0, 0)], constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half_window + 1, axis=0)  # [T, J, 2, window]
     offset: FloatArray = np.full((time_count, len(coco[0]) if time_count else 0, 2), np.nan)
-    is_known = np.asarray(np.isfinite(windows).any(axis=-1))
-    offset[is_known] = np.nanmedian(windows[is_known], axis=-1)
+    for start in range(0, time_count, FRAMES_AT_ONCE):
+        some = windows[start : start + FRAMES_AT_ONCE]
+        is_known = np.asarray(np.isfinite(some).any(axis=-1))
+        offset[start : start + FRAMES_AT_ONCE][is_known] = np.nanmedian(some[is_known], axis=-1)
     times = np.arange(time_count)
     for i_point in range(offset.shape[1]):
         for i_axis in range(2):

@@ -37,6 +37,7 @@ class Operations:
     database: Database
     store: ObjectStore
     _watchers: dict[str, set[asyncio.Event]] = field(default_factory=dict)
+    _reads: dict[str, asyncio.Task[Operation]] = field(default_factory=dict)
 
     async def find(self, name: str) -> Operation:
         """Returns an operation."""
@@ -61,14 +62,14 @@ class Operations:
             shown: Operation | None = None
             while True:
                 changed.clear()
-                operation = await self.find(name)
+                operation = await self._find_together(name)
                 if operation != shown:
                     yield operation
                     shown = operation
                 if operation.is_done:
                     return
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), _FALLBACK_PERIOD_S)
+                    await asyncio.wait_for(changed.wait(), _until_next_look_s())
         finally:
             waiting = self._watchers[operation_id]
             waiting.discard(changed)
@@ -167,6 +168,18 @@ class Operations:
             for event in tuple(self._watchers.get(operation_id, ())):
                 event.set()
 
+    async def _find_together(self, name: str) -> Operation:
+        """Returns an operation as `find` does; watchers that want it at the same moment share one reading, which begins after all of them asked."""
+        reading = self._reads.get(name)
+        if reading is None:
+            reading = self._reads[name] = asyncio.create_task(self._find_soon(name))
+        return await asyncio.shield(reading)
+
+    async def _find_soon(self, name: str) -> Operation:
+        await asyncio.sleep(0)  # whom the same change woke asks in this turn of the loop
+        del self._reads[name]  # whoever asks from now on may have heard of something newer
+        return await self.find(name)
+
     async def _find(self, connection: Connection, name: str, *, for_update: bool = False) -> Any:  # noqa: ANN401  always an Operation
         project_id, operation_id = names.OPERATION.parse(name)
         found = await operations.read_operation(connection, project_id, operation_id, for_update=for_update)
@@ -178,3 +191,8 @@ class Operations:
 def _leftovers_of(name: str) -> str:
     """Returns where an operation writes on the way."""
     return f"{name}/partial/"
+
+
+def _until_next_look_s() -> float:
+    """Returns how long to wait for a change that was not heard of: to a moment that is the same for all, so that they look together."""
+    return _FALLBACK_PERIOD_S - asyncio.get_running_loop().time() % _FALLBACK_PERIOD_S
