@@ -231,7 +231,8 @@ async def test_watchers_that_leave_are_forgotten(tenant: Tenant) -> None:
 
 async def test_watchers_that_look_at_the_same_moment_share_one_reading(tenant: Tenant) -> None:
     operation = await idle_operation(tenant)
-    operations = CountedOperations(database=tenant.house.served("library").app.operations.database)
+    application = tenant.house.served("library").app
+    operations = CountedOperations(database=application.database, store=application.store)
     watchers = [operations.watch(operation.name) for _ in range(30)]
     shown = await asyncio.gather(*(anext(watcher) for watcher in watchers))
     assert {item.operation_id for item in shown} == {operation.operation_id}
