@@ -27,6 +27,7 @@ _INPUT_TYPE = "UINT8"
 _SLOT_BYTES = 8 * 256 * 256 * 3
 _SLOT_COUNT = 16
 _GOODBYE_S = 1.0
+_GOODBYE_PAUSE_S = 0.05
 _UNKNOWN_REGION = "shared memory region"
 """Part of Triton's words about a region that it does not know, as after a start anew; they carry no code of their own."""
 
@@ -91,7 +92,7 @@ class TritonModels:
         self._client = InferenceServerClient(settings.address)
         self._window = SharedWindow(slot_bytes=_SLOT_BYTES, slot_count=_SLOT_COUNT) if settings.is_local else None
         self._registering = asyncio.Lock()
-        self._is_registered = False
+        self._is_registered, self._registration_count = False, 0
 
     async def detect_persons(self, image_rgb: ImageArray) -> FloatArray:
         """Finds up to six people in (H, W, 3); see `PoseModels`."""
@@ -143,9 +144,8 @@ class TritonModels:
     async def close(self) -> None:
         """Closes the channel and lets go of the shared memory."""
         if self._window is not None:
-            if self._is_registered:
-                with contextlib.suppress(InferenceServerException):
-                    await self._client.unregister_system_shared_memory(self._window.key, client_timeout=_GOODBYE_S)
+            if self._registration_count:
+                await self._take_back(self._window)
             self._window.close()
         await self._client.close()
 
@@ -203,26 +203,46 @@ class TritonModels:
             tensor.set_shared_memory(window.key, images.nbytes, offset)
             if not self._is_registered:
                 await self._register(window)
+            known_count = self._registration_count
             try:
                 return await self._ask(model, tensor)
             except InferenceServerException as error:
                 if _UNKNOWN_REGION not in str(error.message()):
                     raise
-                self._is_registered = False
+                if known_count == self._registration_count:  # nobody else has told the server since
+                    self._is_registered = False
             await self._register(window)
             return await self._ask(model, tensor)
+
+    async def _forget_killed(self) -> None:
+        """Has the server let go of what killed processes shared, which it would hold for ever.
+
+        It refuses while it still works for one of them; then that is left to whoever comes next.
+        """
+        with contextlib.suppress(InferenceServerException):
+            known = await self._client.get_system_shared_memory_status(client_timeout=self._settings.deadline_s)
+            for name in filter(is_left_behind, known.regions if known is not None else ()):
+                await self._client.unregister_system_shared_memory(name, client_timeout=self._settings.deadline_s)
 
     async def _register(self, window: SharedWindow) -> None:
         async with self._registering:
             if not self._is_registered:
-                known = await self._client.get_system_shared_memory_status(client_timeout=self._settings.deadline_s)
-                # The server would hold the memory of killed processes for ever.
-                for name in filter(is_left_behind, known.regions if known is not None else ()):
-                    await self._client.unregister_system_shared_memory(name, client_timeout=self._settings.deadline_s)
+                await self._forget_killed()
                 await self._client.register_system_shared_memory(
                     window.key, window.key, window.byte_size, client_timeout=self._settings.deadline_s
                 )
                 self._is_registered = True
+                self._registration_count += 1
+
+    async def _take_back(self, window: SharedWindow) -> None:
+        """Has the server let go of the memory; it refuses while an answer that it has just sent is not put away."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_S):
+                while True:
+                    with contextlib.suppress(InferenceServerException):
+                        await self._client.unregister_system_shared_memory(window.key, client_timeout=_GOODBYE_S)
+                        return
+                    await asyncio.sleep(_GOODBYE_PAUSE_S)
 
 
 _UNAVAILABLE_CODES = frozenset(
