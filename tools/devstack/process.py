@@ -20,7 +20,9 @@ _MAX_RESTART_S = 5.0
 _STEADY_AFTER_S = 30.0
 _READY_PERIOD_S = 0.1
 _LOOK_PERIOD_S = 0.05
+_LAST_LINES_S = 2.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_prctl = ctypes.CDLL(None).prctl  # found before any fork: between fork and exec nothing may take a lock
 Probe = Callable[[], Awaitable[bool]]
 Sink = Callable[[str, bytes], None]
 
@@ -71,7 +73,7 @@ class RunningPart:
     is_ready: bool = False
     restart_count: int = 0
     ready_s: float = 0.0
-    _is_stopping: bool = False
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _keeper: asyncio.Task[None] | None = None
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -90,43 +92,36 @@ class RunningPart:
             ) from error
 
     async def stop(self) -> None:
-        """Asks the process to end, and kills its group where it does not."""
-        self._is_stopping = True
-        process = self.process
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(self.part.stop_signal)
-            try:
-                await asyncio.wait_for(process.wait(), self.part.stop_timeout_s)
-            except TimeoutError:
-                self.sink(self.part.name, b"did not end in time and is killed")
-        if process is not None:
-            self._kill_group(process)
+        """Asks the process to end, kills its group, and returns when the keeper has seen it out."""
+        self._stopping.set()
         if self._keeper is not None:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+            await self._keeper
 
     async def _keep(self) -> None:
+        """Runs the process again and again.
+
+        It is never cancelled: asyncio waits for ever where the start of a process is cancelled half-way.
+        """
         pause_s = _FIRST_RESTART_S
-        while not self._is_stopping:
+        while not self._stopping.is_set():
             started_s = time.monotonic()
             try:
                 await self._run_once()
             except OSError as error:
                 self.sink(self.part.name, f"cannot be started: {error}".encode())
             self.is_ready = False
-            if self._is_stopping:
+            if self._stopping.is_set():
                 return
             code = self.process.returncode if self.process else None
             self.sink(self.part.name, f"ended with {code} and is started again in {pause_s:.1f} s".encode())
-            await asyncio.sleep(pause_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause_s)
             ran_s = time.monotonic() - started_s
             pause_s = _FIRST_RESTART_S if ran_s > _STEADY_AFTER_S else min(_MAX_RESTART_S, pause_s * 2)
             self.restart_count += 1
 
     async def _run_once(self) -> None:
-        self.process = await asyncio.create_subprocess_exec(
+        self.process = process = await asyncio.create_subprocess_exec(
             *self.part.command,
             env=dict(self.part.environment),
             cwd=self.part.folder,
@@ -140,18 +135,29 @@ class RunningPart:
                 {"user": self.part.user_id, "group": self.part.user_id, "extra_groups": []} if self.part.user_id else {}
             ),
         )
-        started_s = time.monotonic()
-        waiting = asyncio.create_task(self._await_ready(started_s))
-        copying = asyncio.create_task(self._copy_lines(self.process))
-        try:
-            while self.process.returncode is None:  # `wait` waits for the end of the pipe as well
-                await asyncio.sleep(_LOOK_PERIOD_S)
-            # What it started may outlive it, and holds its ports, its memory and the other end of the pipe.
-            self._kill_group(self.process)
-            await copying
-        finally:
-            waiting.cancel()
-            copying.cancel()
+        waiting = asyncio.create_task(self._await_ready(time.monotonic()))
+        copying = asyncio.create_task(self._copy_lines(process))
+        # `process.wait` waits for the end of the pipe as well, which a child may hold.
+        while process.returncode is None and not self._stopping.is_set():
+            await asyncio.sleep(_LOOK_PERIOD_S)
+        if process.returncode is None:
+            await self._end(process)
+        # What it started may outlive it, and holds its ports, its memory and the other end of the pipe.
+        self._kill_group(process)
+        await asyncio.wait([copying], timeout=_LAST_LINES_S)
+        waiting.cancel()
+        copying.cancel()
+        await asyncio.wait([waiting, copying])
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(self.part.stop_signal)
+        deadline_s = time.monotonic() + self.part.stop_timeout_s
+        while process.returncode is None:
+            if time.monotonic() > deadline_s:
+                self.sink(self.part.name, b"did not end in time and is killed")
+                return
+            await asyncio.sleep(_LOOK_PERIOD_S)
 
     @staticmethod
     def _kill_group(process: asyncio.subprocess.Process) -> None:
@@ -181,7 +187,7 @@ class RunningPart:
 
 def _die_with_parent() -> None:
     """Has the kernel end the process when we are gone, however that came about, so that no stack is left without a keeper."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def run_to_end(name: str, command: Sequence[str], environment: Mapping[str, str], sink: Sink) -> None:

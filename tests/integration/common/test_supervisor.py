@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -13,6 +14,10 @@ from tools.devstack.settings import inherited_environment
 
 async def _always() -> bool:
     return True
+
+
+async def _never() -> bool:
+    return False
 
 
 async def test_a_process_whose_children_outlive_it_is_started_again_and_they_are_not_kept(tmp_path: Path) -> None:
@@ -36,6 +41,27 @@ async def test_a_process_whose_children_outlive_it_is_started_again_and_they_are
         await eventually(_is_gone(first), "the first child's end", 5)
     finally:
         await running.stop()
+
+
+async def test_a_stop_in_the_middle_of_a_start_ends_it(tmp_path: Path) -> None:
+    for turns in range(12):
+        children = tmp_path / f"children-{turns}"
+        part = Part(
+            name="parent",
+            command=["/bin/sh", "-c", f"sleep 600 & echo $! $$ > {children}; exec sleep 600"],
+            environment=inherited_environment(),
+            is_ready=_never,
+            stop_timeout_s=2,
+        )
+        running = RunningPart(part=part, sink=lambda name, line: None)
+        starting = asyncio.create_task(running.start())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await asyncio.wait_for(running.stop(), 10)
+        starting.cancel()
+        await asyncio.wait([starting])
+        for pid in children.read_text().split() if children.exists() else []:
+            await eventually(_is_gone(int(pid)), "the end of what was started", 5)
 
 
 def _count(path: Path, count: int):
