@@ -19,8 +19,12 @@ import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from models.recipe import MODELS_FOLDER, Recipe, read_recipes
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 _logger = logging.getLogger("models.provision")
 
@@ -120,15 +124,22 @@ def convert(recipe: Recipe, archive: Path) -> bytes:
         ProvisionError: A file is missing, or a checksum differs.
     """
     # Here and not above, so that an up-to-date repository is seen without loading ONNX.
+    from models.conversion.rewrites import simplify
+
+    onnx_model = simplify(convert_as_it_is(recipe, archive)).SerializeToString(deterministic=True)
+    _require_checksum(f"the converted {recipe.name}", onnx_model, recipe.onnx_sha256)
+    return onnx_model
+
+
+def convert_as_it_is(recipe: Recipe, archive: Path) -> ModelProto:
+    """The model operation by operation, before anything is said with less work; what `convert` is tested against."""
     from models.conversion.convert import convert_graph
     from models.conversion.tfjs import read_graph
 
     files = read_files(recipe, archive)
     weights_folder = PurePosixPath(recipe.graph).parent
     graph = read_graph(files[recipe.graph], lambda name: files[str(weights_folder / name)])
-    onnx_model = convert_graph(graph, outputs=recipe.outputs, name=recipe.name).SerializeToString(deterministic=True)
-    _require_checksum(f"the converted {recipe.name}", onnx_model, recipe.onnx_sha256)
-    return onnx_model
+    return convert_graph(graph, outputs=recipe.outputs, name=recipe.name)
 
 
 def read_files(recipe: Recipe, archive: Path) -> dict[str, bytes]:
