@@ -176,12 +176,39 @@ def test_without_exchanges_nothing_is_exchanged() -> None:
     right = np.stack([np.stack([300 - 40 * np.sin(time / 5), 500 + 0 * time], -1)] * 2, axis=1)
     limbs = np.stack([left, right], axis=1)
     nets = [limbs + random.normal(0, 2, limbs.shape) for _ in range(2)]
-    coco, blazepose = find_swaps(*nets, np.full(60, 400.0), SidesConfig())
+    sure = {"coco_score": np.full(60, 0.5), "blazepose_visibility": np.ones(60)}
+    coco, blazepose, dispute = find_swaps(*nets, np.full(60, 400.0), SidesConfig(), **sure)
     assert not coco.any()
     assert not blazepose.any()
+    assert not dispute.any()
     for count in (0, 1, 2):
-        found = find_swaps(nets[0][:count], nets[1][:count], np.full(count, 400.0), SidesConfig())
-        assert [len(part) for part in found] == [count, count]
+        few = {name: values[:count] for name, values in sure.items()}
+        found = find_swaps(nets[0][:count], nets[1][:count], np.full(count, 400.0), SidesConfig(), **few)
+        assert [len(part) for part in found] == [count, count, count]
+
+
+@pytest.mark.parametrize(
+    ("coco_score", "blazepose_visibility", "overruled"),
+    [(0.7, 0.45, "blazepose"), (0.2, 0.95, "coco"), (np.nan, 0.4, "blazepose")],
+)
+def test_the_net_that_saw_less_of_a_leg_is_overruled(
+    coco_score: float, blazepose_visibility: float, overruled: str
+) -> None:
+    time = np.arange(30)
+    left = np.stack([np.stack([300 + time, 500 + 0 * time], -1)] * 2, axis=1).astype(float)
+    right = np.stack([np.stack([420 + time, 500 + 0 * time], -1)] * 2, axis=1).astype(float)
+    nets = np.stack([left, right], axis=1), np.stack([right, left], axis=1)
+    coco, blazepose, dispute = find_swaps(
+        *nets,
+        np.full(30, 400.0),
+        SidesConfig(),
+        coco_score=np.full(30, coco_score),
+        blazepose_visibility=np.full(30, blazepose_visibility),
+    )
+    assert coco.all() == (overruled == "coco")
+    assert blazepose.all() == (overruled == "blazepose")
+    trust = coco_score / 0.5 if overruled == "coco" else (blazepose_visibility - 0.3) / 0.7
+    np.testing.assert_allclose(dispute, trust)
 
 
 def test_a_wild_point_of_one_net_is_not_believed() -> None:

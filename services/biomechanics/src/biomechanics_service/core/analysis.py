@@ -147,8 +147,8 @@ def _rate_sides(
     Where both sides have the same angle it does not matter which is which.
 
     Returns:
-        Sign in (0, 1]: 1 where the nets agreed on the sides, `disputed_factor` where they did not and the other side's angle is
-        quite another. [T]
+        Sign in (0, 1]: 1 where the nets agreed on the sides, `disputed_factor` where the one that is overruled was sure of
+        them and the other side's angle is quite another. [T]
     """
     sign = np.ones(len(raw_deg))
     for limb, parts in LIMB_PARTS.items():
@@ -159,8 +159,8 @@ def _rate_sides(
         other[:, pairs.ravel()] = merged.points_px[:, pairs[:, ::-1].ravel()]
         difference = np.abs(raw_deg - np.degrees(angle.measure(other, facing)))
         same = 1.0 / (1.0 + (np.nan_to_num(difference, nan=np.inf) / config.confidence.sides_deg) ** 2)
-        lowest = config.confidence.disputed_factor
-        sign = np.where(merged.is_disputed[limb], sign * (lowest + (1.0 - lowest) * same), sign)
+        loss = (1.0 - config.confidence.disputed_factor) * (1.0 - same)
+        sign = sign * (1.0 - merged.dispute[limb] * loss)
     return sign
 
 

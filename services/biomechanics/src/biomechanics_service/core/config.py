@@ -71,6 +71,13 @@ class SidesConfig:
         coco_swap_cost: Cost of saying that MoveNet mixed the sides up, [0, 100]. 1.5: -log of the odds (1 in 6 around
             leg crossings).
         blazepose_swap_cost: Same for BlazePose, [0, 100]. 3.5: it does so five times more rarely.
+        usual_score: MoveNet's score at which its exchange costs just that, [0.01, 1]; more at higher ones. 0.5: the
+            middle of its scores of limbs.
+        hidden_visibility: BlazePose's visibility of a limb that it only guesses, [0, 0.9]; contradicting it costs
+            nothing there and the full price at visibility 1. 0.3: what it says of a leg behind the other one.
+        min_trust: Least share of a price, [0, 1]. Not 0, so that of two explanations that are as good the one that
+            exchanges nothing wins.
+        max_trust: Largest multiple of a price, [1, 10].
     """
 
     agreement_scale: float = _parameter(0.03, 0.001, 1.0)
@@ -78,6 +85,10 @@ class SidesConfig:
     max_cost: float = _parameter(4.0, 0.1, 100.0)
     coco_swap_cost: float = _parameter(1.5, 0.0, 100.0)
     blazepose_swap_cost: float = _parameter(3.5, 0.0, 100.0)
+    usual_score: float = _parameter(0.5, 0.01, 1.0)
+    hidden_visibility: float = _parameter(0.3, 0.0, 0.9)
+    min_trust: float = _parameter(0.05, 0.0, 1.0)
+    max_trust: float = _parameter(3.0, 1.0, 10.0)
 
     def __post_init__(self) -> None:
         """Checks the ranges."""

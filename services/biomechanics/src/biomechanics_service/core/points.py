@@ -49,7 +49,7 @@ class MergedPoints:
         world_m: All BlazePose points like that. [T, 33, 3]
         body_size_px: Size of the body in the picture. [T]
         swapped_frame_count: Repaired frames by net and limb.
-        is_disputed: By limb, where the nets had said different things about which side is which. [T]
+        dispute: By limb, how far the nets disputed which side is which, in [0, 1]; see `find_swaps`. [T]
     """
 
     coco_px: FloatArray
@@ -62,7 +62,7 @@ class MergedPoints:
     world_m: FloatArray
     body_size_px: FloatArray
     swapped_frame_count: dict[str, int]
-    is_disputed: dict[str, BoolArray]
+    dispute: dict[str, FloatArray]
 
 
 def merge_person(person: PersonSeries, config: MotionConfig) -> MergedPoints:
@@ -81,16 +81,26 @@ def merge_person(person: PersonSeries, config: MotionConfig) -> MergedPoints:
     scores = _join_scores(person)
     body_size_px = measure_body_size(person)
     counts: dict[str, int] = {}
-    is_disputed: dict[str, BoolArray] = {}
+    dispute: dict[str, FloatArray] = {}
     for limb, parts in LIMB_PARTS.items():
         pairs = np.array([pair_indices(part) for part in parts]).T  # [side, K]
-        swap_coco, swap_blaze = find_swaps(coco[:, pairs], blazepose[:, pairs], body_size_px, config.sides)
+        joints = np.array([pair_indices(part) for part in parts[:2]]).T  # [side, 2]: of these both nets have scores
+        swap_coco, swap_blaze, limb_dispute = find_swaps(
+            coco[:, pairs],
+            blazepose[:, pairs],
+            body_size_px,
+            config.sides,
+            coco_score=person.coco_scores[:, joints].mean(axis=2).min(axis=1),
+            blazepose_visibility=person.blazepose_visibility[:, np.array(BLAZEPOSE_OF_POINT)[joints]]
+            .mean(axis=2)
+            .min(axis=1),
+        )
         coco = _exchange(coco, swap_coco, pairs)
         blazepose = _exchange(blazepose, swap_blaze, pairs)
         left = np.array(BLAZEPOSE_LEFT_OF_LIMB[limb])
         world = _exchange(world, swap_blaze, np.stack([left, left + 1]))
         is_seen_by_both = _sees_any(coco[:, pairs]) & _sees_any(blazepose[:, pairs])
-        is_disputed[limb] = (swap_coco != swap_blaze) & is_seen_by_both
+        dispute[limb] = np.where(is_seen_by_both, limb_dispute, 0.0)
         counts[f"movenet_{limb}"], counts[f"blazepose_{limb}"] = int(swap_coco.sum()), int(swap_blaze.sum())
     coco, blazepose = align_nets(coco, blazepose, body_size_px, config.fusion)
     merged, residual = fuse_points(coco, blazepose, body_size_px, config.fusion)
@@ -109,7 +119,7 @@ def merge_person(person: PersonSeries, config: MotionConfig) -> MergedPoints:
         world_m=world,
         body_size_px=body_size_px,
         swapped_frame_count=counts,
-        is_disputed=is_disputed,
+        dispute=dispute,
     )
 
 

@@ -3,7 +3,7 @@
 In every frame each of the two nets may have the sides right or exchanged: four states. An explanation of the recording
 costs what the nets disagree in
 it, plus how much the limbs would have to jerk (second differences, so that legs that cross each other keep going),
-plus a price per exchange. The
+plus a price per exchange: the surer a net is of what it sees, the more it costs to contradict it. The
 cheapest one is found by dynamic programming over pairs of neighbouring frames. Deciding frame by frame was tried and
 made things worse.
 """
@@ -13,13 +13,19 @@ from __future__ import annotations
 import numpy as np
 
 from biomechanics_service.core.config import SidesConfig
-from biomechanics_service.core.types import BoolArray, FloatArray
+from biomechanics_service.core.types import BoolArray, FloatArray, IntArray
 from praxiscope_numerics import find_cheapest_path
 
 
 def find_swaps(
-    coco: FloatArray, blazepose: FloatArray, body_size_px: FloatArray, config: SidesConfig
-) -> tuple[BoolArray, BoolArray]:
+    coco: FloatArray,
+    blazepose: FloatArray,
+    body_size_px: FloatArray,
+    config: SidesConfig,
+    *,
+    coco_score: FloatArray,
+    blazepose_visibility: FloatArray,
+) -> tuple[BoolArray, BoolArray, FloatArray]:
     """Finds in which frames each net exchanged a pair of limbs.
 
     Args:
@@ -27,9 +33,12 @@ def find_swaps(
         blazepose: BlazePose's. [T, 2, K, 2] pixels
         body_size_px: Size of the body in the picture. [T]
         config: Costs.
+        coco_score: MoveNet's mean score of the limb that it is less sure of, in [0, 1]; NaN where it saw none. [T]
+        blazepose_visibility: BlazePose's mean visibility of the limb that it sees less of, likewise. [T]
 
     Returns:
-        True where MoveNet's, and where BlazePose's sides must be exchanged. [T], [T]
+        True where MoveNet's, and where BlazePose's sides must be exchanged, and how far the two dispute the sides:
+        0 where they agree, up to 1 where the one that is overruled was sure. [T], [T], [T]
     """
     time_count = len(coco)
     coco, blazepose = coco / body_size_px[:, None, None, None], blazepose / body_size_px[:, None, None, None]
@@ -39,11 +48,23 @@ def find_swaps(
         for i_blaze in range(2):
             gap = np.linalg.norm(both[0][i_coco] - both[1][i_blaze], axis=-1)  # [T, side, K]
             state_costs[:, i_coco, i_blaze] = _price(gap, config.agreement_scale, config.max_cost)
-    state_costs[:, 1, :] += config.coco_swap_cost
-    state_costs[:, :, 1] += config.blazepose_swap_cost
+    coco_trust = coco_score / config.usual_score
+    blazepose_trust = (blazepose_visibility - config.hidden_visibility) / (1.0 - config.hidden_visibility)
+    state_costs[:, 1, :] += _trusted_price(config.coco_swap_cost, coco_trust, config)[:, None]
+    state_costs[:, :, 1] += _trusted_price(config.blazepose_swap_cost, blazepose_trust, config)[:, None]
     if time_count < 3:
-        best = state_costs.reshape(time_count, 4).argmin(axis=1)
-        return best // 2 == 1, best % 2 == 1
+        states = state_costs.reshape(time_count, 4).argmin(axis=1)
+    else:
+        states = _find_cheapest_states(state_costs, both, config)
+    swap_coco, swap_blazepose = states // 2 == 1, states % 2 == 1
+    overruled = np.nan_to_num(np.where(swap_coco, coco_trust, blazepose_trust), nan=1.0)
+    dispute = np.where(swap_coco != swap_blazepose, np.clip(overruled, config.min_trust, 1.0), 0.0)
+    return swap_coco, swap_blazepose, dispute
+
+
+def _find_cheapest_states(state_costs: FloatArray, both: list[FloatArray], config: SidesConfig) -> IntArray:
+    """Finds the cheapest of the four states in every frame, jerks counted in: [T]."""
+    time_count = len(state_costs)
     # A node of the path is the pair (state before, state now); a step into it knows three frames, hence a second
     # difference.
     jerk = (
@@ -58,8 +79,12 @@ def find_swaps(
     for state in range(4):
         step_costs[:, :, state, state, :] = jerk[:, :, state, :]
     path = find_cheapest_path(node_costs, step_costs.reshape(time_count - 2, 16, 16))
-    states = np.concatenate([[path[0] // 4], path % 4])
-    return states // 2 == 1, states % 2 == 1
+    return np.concatenate([[path[0] // 4], path % 4])
+
+
+def _trusted_price(price: float, trust: FloatArray, config: SidesConfig) -> FloatArray:
+    """What contradicting a net costs where it is as sure as usual (1), surer or less sure: [T]."""
+    return price * np.nan_to_num(np.clip(trust, config.min_trust, config.max_trust), nan=1.0)
 
 
 def _price(distance: FloatArray, scale: float, max_cost: float) -> FloatArray:

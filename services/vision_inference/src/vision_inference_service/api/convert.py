@@ -53,6 +53,8 @@ def parameters_from(config: vision_service_pb2.ObservationConfig) -> ObserverPar
         are_landmarks_wanted=not config.omit_landmarks,
         search_interval_frames=config.search_interval_frames or 1,
     )
+    if parameters.search_interval_frames > 1:
+        parameters = replace(parameters, legs=None)  # whoever wants it fast does without second opinions
     if config.minimum_score:
         parameters = replace(parameters, new_score=config.minimum_score)
     return parameters

@@ -22,6 +22,8 @@ MOVENET_PERSON_COUNT = 6
 
 _MOVENET_ROW_LENGTH = 56
 _MOVENET_KEYPOINTS_END = 3 * KEYPOINT_COUNT
+_MIRRORED_KEYPOINTS = [0, *(i + 1 if i % 2 else i - 1 for i in range(1, KEYPOINT_COUNT))]
+"""After the nose, COCO's keypoints come in pairs, left before right."""
 
 
 def decode_grid_persons(tensor: FloatArray, grid: SearchGrid, *, min_score: float) -> list[PersonCandidate]:
@@ -89,6 +91,17 @@ def _movenet_rows(tensor: FloatArray, min_score: float) -> list[tuple[FloatArray
 def returned_person_count(tensor: FloatArray, *, min_score: float) -> int:
     """How many rows of MoveNet's (6, 56) are people of at least this score."""
     return int(np.count_nonzero(tensor[:, -1] >= min_score))
+
+
+def mirror_persons(tensor: FloatArray) -> FloatArray:
+    """Reads MoveNet's answer (6, 56) to a mirrored picture as if the picture had not been mirrored: left is left again."""
+    mirrored = tensor.copy()
+    keypoints = mirrored[:, :_MOVENET_KEYPOINTS_END].reshape(-1, KEYPOINT_COUNT, 3)
+    keypoints[..., 1] = 1.0 - keypoints[..., 1]
+    mirrored[:, :_MOVENET_KEYPOINTS_END] = keypoints[:, _MIRRORED_KEYPOINTS].reshape(len(tensor), -1)
+    x_start, x_end = _MOVENET_KEYPOINTS_END + 1, _MOVENET_KEYPOINTS_END + 3
+    mirrored[:, x_start], mirrored[:, x_end] = 1.0 - tensor[:, x_end], 1.0 - tensor[:, x_start]
+    return mirrored
 
 
 def decode_pose(landmarks: FloatArray, world: FloatArray, presence: float, window: CropWindow) -> PoseEstimate:

@@ -1,7 +1,7 @@
 """Finds everybody in one frame after another.
 
     search (whole frame) ──► match with the remembered regions ──► landmarks, also where somebody was missed ──►
-    closer look where they fail, or a proof is due ──► observation + new memory
+    closer look where they fail, or a proof is due ──► check of legs that hide each other ──► observation + new memory
 
 The whole-frame search is cheap and sees most. Whom it misses, the memory still expects somewhere: there the landmark
 net, which costs a third of a look by the detector and knows people who stand on their heads, follows the person; now
@@ -11,6 +11,7 @@ evidence, and a region without evidence is given up after a stated time, so that
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from vision_inference_service.core.geometry import (
     intersection_over_union,
     visible_share,
 )
+from vision_inference_service.core.leg_check import LegCheck
 from vision_inference_service.core.memory import Region, RegionMemory, new_region
 from vision_inference_service.core.parameters import ObserverParameters
 from vision_inference_service.core.pipeline import look_ahead
@@ -84,6 +86,7 @@ class _Missed:
         candidate: The search's weak answer there, if it has one that is believed.
         was_looked: Whether the detector looked closer in this frame.
         pose: What the landmark net found there, if that is good enough to keep the person.
+        keypoints_px: (17, 3) what the detector saw of the person's legs and the rest at a closer look, if it did.
     """
 
     region: Region
@@ -91,6 +94,7 @@ class _Missed:
     candidate: PersonCandidate | None = None
     was_looked: bool = False
     pose: PoseEstimate | None = None
+    keypoints_px: FloatArray | None = None
 
 
 @dataclass(kw_only=True, eq=False)
@@ -125,6 +129,7 @@ class PersonObserver:
         self._models = models
         self._parameters = parameters
         self._closer = CloserLook(models, parameters)
+        self._legs = LegCheck(models, parameters)
 
     async def observe(self, frame: FramePixels, memory: RegionMemory) -> tuple[FrameObservation, RegionMemory]:
         """Everybody in `frame`, and the memory for the frame after it.
@@ -183,8 +188,11 @@ class PersonObserver:
             await self._look_for_lost(frame, scene)
             self._greet_strangers(scene)
             await self._add_landmarks(frame, scene, may_follow=False)
+            await self._check_legs(frame, scene)
         persons = [_found_person(find, pose) for find, pose in scene.finds]
-        persons += [_carried_person(missed.pose) for missed in scene.missed if missed.pose is not None]
+        persons += [
+            _carried_person(missed.pose, missed.keypoints_px) for missed in scene.missed if missed.pose is not None
+        ]
         observation = FrameObservation(
             frame_index=frame.frame_index,
             offset_s=frame.offset_s,
@@ -309,6 +317,27 @@ class PersonObserver:
             for i_window, window in enumerate(windows)
         ]
 
+    async def _check_legs(self, frame: FramePixels, scene: _Scene) -> None:
+        """Looks closer where one leg hides the other. Only keypoints come of it: who is where was decided without."""
+        legs = self._parameters.legs
+        if legs is None:
+            return
+        found = [i for i, (find, pose) in enumerate(scene.finds) if self._legs.is_due(find.candidate, pose)]
+        found = found[: legs.max_persons_per_frame]
+        followed = [missed for missed in scene.missed if self._legs.is_due(None, missed.pose)]
+        followed = followed[: legs.max_persons_per_frame - len(found)]
+        targets = [(scene.finds[i_find][0].candidate, scene.finds[i_find][1]) for i_find in found]
+        targets += [(None, missed.pose) for missed in followed]
+        seen = await asyncio.gather(*(self._legs.look(frame, known, pose) for known, pose in targets))
+        for i_find, candidate in zip(found, seen, strict=False):
+            if candidate is not None:
+                find, pose = scene.finds[i_find]
+                better = replace(find.candidate, keypoints_px=candidate.keypoints_px)
+                scene.finds[i_find] = (replace(find, candidate=better), pose)
+        for missed, candidate in zip(followed, seen[len(found) :], strict=True):
+            if candidate is not None:
+                missed.keypoints_px = candidate.keypoints_px
+
     def _expected_circle(self, missed: _Missed, offset_s: float) -> BodyCircle:
         circle = missed.region.predict_circle(offset_s, velocity_memory_s=self._parameters.velocity_memory_s)
         return circle_around(missed.box) if circle is None else circle
@@ -397,9 +426,11 @@ def _found_person(find: Find, pose: PoseEstimate | None) -> PersonObservation:
     )
 
 
-def _carried_person(pose: PoseEstimate) -> PersonObservation:
-    keypoints = _nan(KEYPOINT_COUNT, 3)
-    keypoints[:, 2] = 0.0
+def _carried_person(pose: PoseEstimate, keypoints_px: FloatArray | None) -> PersonObservation:
+    keypoints = keypoints_px
+    if keypoints is None:
+        keypoints = _nan(KEYPOINT_COUNT, 3)
+        keypoints[:, 2] = 0.0
     return PersonObservation(
         box_px=body_box(pose.landmarks_px),
         score=float(pose.landmarks_px[_TRUNK_AND_LEG_LANDMARKS, 3].mean()) * pose.pose_presence,

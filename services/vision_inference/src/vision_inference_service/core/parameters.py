@@ -78,6 +78,29 @@ class CarryParameters:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LegParameters:
+    """The closer look at legs of which one hides the other.
+
+    On the sample video it is a look in every second frame of the small man (390 of 994 pixels high) and hardly ever of
+    the woman, costs an eighth of the whole observation, and sets the man's legs right while he turns; any visibility
+    from 0.7 on, and crops of 1.25 or 1.5, do nearly as well.
+
+    Attributes:
+        max_visibility: Where the landmark net's mean visibility of knee and ankle, 0..1, is below this for one leg ...
+        max_score: ... and so is the detector's mean score of one leg, there is a look.
+        scale: Side of the crop, as a multiple of the box's longer side.
+        min_overlap: What is found must overlap the person's box by this much (intersection over union).
+        max_persons_per_frame: At most so many people are looked at in one frame, one per instance of the detector.
+    """
+
+    max_visibility: float = 0.85
+    max_score: float = 0.6
+    scale: float = 1.5
+    min_overlap: float = 0.4
+    max_persons_per_frame: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
 class ObserverParameters:
     """How people are found in a video's frames.
 
@@ -107,6 +130,7 @@ class ObserverParameters:
         max_persons: The landmark net's batch; further persons of a frame get no landmarks.
         zoom: The closer look.
         carry: The last resort.
+        legs: The closer look at legs; None does without.
     """
 
     search_long_side_px: int = 384
@@ -129,6 +153,7 @@ class ObserverParameters:
     max_persons: int = 8
     zoom: ZoomParameters = field(default_factory=ZoomParameters)
     carry: CarryParameters = field(default_factory=CarryParameters)
+    legs: LegParameters | None = field(default_factory=LegParameters)
 
 
 @dataclass(frozen=True, kw_only=True)
