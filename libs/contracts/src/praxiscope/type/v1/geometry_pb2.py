@@ -22,15 +22,39 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!praxiscope/type/v1/geometry.proto\x12\x12praxiscope.type.v1\"u\n\x0b\x42oundingBox\x12\x17\n\x07left_px\x18\x01 \x01(\x02R\x06leftPx\x12\x15\n\x06top_px\x18\x02 \x01(\x02R\x05topPx\x12\x19\n\x08width_px\x18\x03 \x01(\x02R\x07widthPx\x12\x1b\n\theight_px\x18\x04 \x01(\x02R\x08heightPxb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!praxiscope/type/v1/geometry.proto\x12\x12praxiscope.type.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\"u\n\x0b\x42oundingBox\x12\x17\n\x07left_px\x18\x01 \x01(\x02R\x06leftPx\x12\x15\n\x06top_px\x18\x02 \x01(\x02R\x05topPx\x12\x19\n\x08width_px\x18\x03 \x01(\x02R\x07widthPx\x12\x1b\n\theight_px\x18\x04 \x01(\x02R\x08heightPx\"3\n\x07Vector3\x12\x0c\n\x01x\x18\x01 \x01(\x01R\x01x\x12\x0c\n\x01y\x18\x02 \x01(\x01R\x01y\x12\x0c\n\x01z\x18\x03 \x01(\x01R\x01z\"D\n\nQuaternion\x12\x0c\n\x01w\x18\x01 \x01(\x01R\x01w\x12\x0c\n\x01x\x18\x02 \x01(\x01R\x01x\x12\x0c\n\x01y\x18\x03 \x01(\x01R\x01y\x12\x0c\n\x01z\x18\x04 \x01(\x01R\x01z\"\xc4\x03\n\rPinholeCamera\x12)\n\x08width_px\x18\x01 \x01(\x05\x42\x0e\xe2\x41\x01\x02\xbaH\x07\x1a\x05\x18\x80 (\x01R\x07widthPx\x12+\n\theight_px\x18\x02 \x01(\x05\x42\x0e\xe2\x41\x01\x02\xbaH\x07\x1a\x05\x18\x80 (\x01R\x08heightPx\x12\x39\n\nfocal_x_px\x18\x03 \x01(\x01\x42\x1b\xe2\x41\x01\x02\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x80\x84.A!\x00\x00\x00\x00\x00\x00\x00\x00R\x08\x66ocalXPx\x12\x39\n\nfocal_y_px\x18\x04 \x01(\x01\x42\x1b\xe2\x41\x01\x02\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x80\x84.A!\x00\x00\x00\x00\x00\x00\x00\x00R\x08\x66ocalYPx\x12+\n\x0b\x63\x65ntre_x_px\x18\x05 \x01(\x01\x42\x0b\xe2\x41\x01\x02\xbaH\x04\x12\x02@\x01R\tcentreXPx\x12+\n\x0b\x63\x65ntre_y_px\x18\x06 \x01(\x01\x42\x0b\xe2\x41\x01\x02\xbaH\x04\x12\x02@\x01R\tcentreYPx\x12\x46\n\x08rotation\x18\x07 \x01(\x0b\x32\x1e.praxiscope.type.v1.QuaternionB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x08rotation\x12\x43\n\x08position\x18\x08 \x01(\x0b\x32\x1b.praxiscope.type.v1.Vector3B\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x08positionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'praxiscope.type.v1.geometry_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_BOUNDINGBOX']._serialized_start=57
-  _globals['_BOUNDINGBOX']._serialized_end=174
+  _globals['_PINHOLECAMERA'].fields_by_name['width_px']._loaded_options = None
+  _globals['_PINHOLECAMERA'].fields_by_name['width_px']._serialized_options = b'\342A\001\002\272H\007\032\005\030\200 (\001'
+  _globals['_PINHOLECAMERA'].fields_by_name['height_px']._loaded_options = None
+  _globals['_PINHOLECAMERA'].fields_by_name['height_px']._serialized_options = b'\342A\001\002\272H\007\032\005\030\200 (\001'
+  _globals['_PINHOLECAMERA'].fields_by_name['focal_x_px']._loaded_options = None
+  _globals['_PINHOLECAMERA'].fields_by_name['focal_x_px']._serialized_options = b'\342A\001\002\272H\024\022\022\031\000\000\000\000\200\204.A!\000\000\000\000\000\000\000\000'
+  _globals['_PINHOLECAMERA'].fields_by_name['focal_y_px']._loaded_options = None
+  _globals['_PINHOLECAMERA'].fields_by_name['focal_y_px']._serialized_options = b'\342A\001\002\272H\024\022\022\031\000\000\000\000\200\204.A!\000\000\000\000\000\000\000\000'
+  _globals['_PINHOLECAMERA'].fields_by_name['centre_x_px']._loaded_options = None
+  _globals['_PINHOLECAMERA'].fields_by_name['centre_x_px']._serialized_options = b'\342A\001\002\272H\004\022\002@\001'
+  _globals['_PINHOLECAMERA'].fields_by_name['centre_y_px']._loaded_options = None
+  _globals['_PINHOLECAMERA'].fields_by_name['centre_y_px']._serialized_options = b'\342A\001\002\272H\004\022\002@\001'
+  _globals['_PINHOLECAMERA'].fields_by_name['rotation']._loaded_options = None
+  _globals['_PINHOLECAMERA'].fields_by_name['rotation']._serialized_options = b'\342A\001\002\272H\003\310\001\001'
+  _globals['_PINHOLECAMERA'].fields_by_name['position']._loaded_options = None
+  _globals['_PINHOLECAMERA'].fields_by_name['position']._serialized_options = b'\342A\001\002\272H\003\310\001\001'
+  _globals['_BOUNDINGBOX']._serialized_start=119
+  _globals['_BOUNDINGBOX']._serialized_end=236
+  _globals['_VECTOR3']._serialized_start=238
+  _globals['_VECTOR3']._serialized_end=289
+  _globals['_QUATERNION']._serialized_start=291
+  _globals['_QUATERNION']._serialized_end=359
+  _globals['_PINHOLECAMERA']._serialized_start=362
+  _globals['_PINHOLECAMERA']._serialized_end=814
 # @@protoc_insertion_point(module_scope)

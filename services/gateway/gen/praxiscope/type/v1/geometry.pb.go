@@ -7,6 +7,7 @@
 package typev1
 
 import (
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -94,16 +95,283 @@ func (x *BoundingBox) GetHeightPx() float32 {
 	return 0
 }
 
+// A point or a direction in a right-handed frame, lengths in metres where a scale is known.
+type Vector3 struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Along x.
+	X float64 `protobuf:"fixed64,1,opt,name=x,proto3" json:"x,omitempty"`
+	// Along y.
+	Y float64 `protobuf:"fixed64,2,opt,name=y,proto3" json:"y,omitempty"`
+	// Along z.
+	Z             float64 `protobuf:"fixed64,3,opt,name=z,proto3" json:"z,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Vector3) Reset() {
+	*x = Vector3{}
+	mi := &file_praxiscope_type_v1_geometry_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Vector3) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Vector3) ProtoMessage() {}
+
+func (x *Vector3) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_type_v1_geometry_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Vector3.ProtoReflect.Descriptor instead.
+func (*Vector3) Descriptor() ([]byte, []int) {
+	return file_praxiscope_type_v1_geometry_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Vector3) GetX() float64 {
+	if x != nil {
+		return x.X
+	}
+	return 0
+}
+
+func (x *Vector3) GetY() float64 {
+	if x != nil {
+		return x.Y
+	}
+	return 0
+}
+
+func (x *Vector3) GetZ() float64 {
+	if x != nil {
+		return x.Z
+	}
+	return 0
+}
+
+// A rotation as a unit quaternion.
+type Quaternion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The cosine of half the angle.
+	W float64 `protobuf:"fixed64,1,opt,name=w,proto3" json:"w,omitempty"`
+	// Along x, the sine of half the angle with it.
+	X float64 `protobuf:"fixed64,2,opt,name=x,proto3" json:"x,omitempty"`
+	// Along y.
+	Y float64 `protobuf:"fixed64,3,opt,name=y,proto3" json:"y,omitempty"`
+	// Along z.
+	Z             float64 `protobuf:"fixed64,4,opt,name=z,proto3" json:"z,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quaternion) Reset() {
+	*x = Quaternion{}
+	mi := &file_praxiscope_type_v1_geometry_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quaternion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quaternion) ProtoMessage() {}
+
+func (x *Quaternion) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_type_v1_geometry_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quaternion.ProtoReflect.Descriptor instead.
+func (*Quaternion) Descriptor() ([]byte, []int) {
+	return file_praxiscope_type_v1_geometry_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Quaternion) GetW() float64 {
+	if x != nil {
+		return x.W
+	}
+	return 0
+}
+
+func (x *Quaternion) GetX() float64 {
+	if x != nil {
+		return x.X
+	}
+	return 0
+}
+
+func (x *Quaternion) GetY() float64 {
+	if x != nil {
+		return x.Y
+	}
+	return 0
+}
+
+func (x *Quaternion) GetZ() float64 {
+	if x != nil {
+		return x.Z
+	}
+	return 0
+}
+
+// A camera without distortion. Its frame: x right, y down, z forward; a world's frame: x right, y up, z towards the viewer.
+type PinholeCamera struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Width in pixels.
+	WidthPx int32 `protobuf:"varint,1,opt,name=width_px,json=widthPx,proto3" json:"width_px,omitempty"`
+	// Height in pixels.
+	HeightPx int32 `protobuf:"varint,2,opt,name=height_px,json=heightPx,proto3" json:"height_px,omitempty"`
+	// Focal length along x in pixels.
+	FocalXPx float64 `protobuf:"fixed64,3,opt,name=focal_x_px,json=focalXPx,proto3" json:"focal_x_px,omitempty"`
+	// Focal length along y in pixels.
+	FocalYPx float64 `protobuf:"fixed64,4,opt,name=focal_y_px,json=focalYPx,proto3" json:"focal_y_px,omitempty"`
+	// Where the axis meets the picture, from its left edge, in pixels.
+	CentreXPx float64 `protobuf:"fixed64,5,opt,name=centre_x_px,json=centreXPx,proto3" json:"centre_x_px,omitempty"`
+	// The same from the top edge.
+	CentreYPx float64 `protobuf:"fixed64,6,opt,name=centre_y_px,json=centreYPx,proto3" json:"centre_y_px,omitempty"`
+	// Rotation `world_from_camera`.
+	Rotation *Quaternion `protobuf:"bytes,7,opt,name=rotation,proto3" json:"rotation,omitempty"`
+	// The centre of projection in the world's frame.
+	Position      *Vector3 `protobuf:"bytes,8,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PinholeCamera) Reset() {
+	*x = PinholeCamera{}
+	mi := &file_praxiscope_type_v1_geometry_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PinholeCamera) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PinholeCamera) ProtoMessage() {}
+
+func (x *PinholeCamera) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_type_v1_geometry_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PinholeCamera.ProtoReflect.Descriptor instead.
+func (*PinholeCamera) Descriptor() ([]byte, []int) {
+	return file_praxiscope_type_v1_geometry_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *PinholeCamera) GetWidthPx() int32 {
+	if x != nil {
+		return x.WidthPx
+	}
+	return 0
+}
+
+func (x *PinholeCamera) GetHeightPx() int32 {
+	if x != nil {
+		return x.HeightPx
+	}
+	return 0
+}
+
+func (x *PinholeCamera) GetFocalXPx() float64 {
+	if x != nil {
+		return x.FocalXPx
+	}
+	return 0
+}
+
+func (x *PinholeCamera) GetFocalYPx() float64 {
+	if x != nil {
+		return x.FocalYPx
+	}
+	return 0
+}
+
+func (x *PinholeCamera) GetCentreXPx() float64 {
+	if x != nil {
+		return x.CentreXPx
+	}
+	return 0
+}
+
+func (x *PinholeCamera) GetCentreYPx() float64 {
+	if x != nil {
+		return x.CentreYPx
+	}
+	return 0
+}
+
+func (x *PinholeCamera) GetRotation() *Quaternion {
+	if x != nil {
+		return x.Rotation
+	}
+	return nil
+}
+
+func (x *PinholeCamera) GetPosition() *Vector3 {
+	if x != nil {
+		return x.Position
+	}
+	return nil
+}
+
 var File_praxiscope_type_v1_geometry_proto protoreflect.FileDescriptor
 
 const file_praxiscope_type_v1_geometry_proto_rawDesc = "" +
 	"\n" +
-	"!praxiscope/type/v1/geometry.proto\x12\x12praxiscope.type.v1\"u\n" +
+	"!praxiscope/type/v1/geometry.proto\x12\x12praxiscope.type.v1\x1a\x1fgoogle/api/field_behavior.proto\"u\n" +
 	"\vBoundingBox\x12\x17\n" +
 	"\aleft_px\x18\x01 \x01(\x02R\x06leftPx\x12\x15\n" +
 	"\x06top_px\x18\x02 \x01(\x02R\x05topPx\x12\x19\n" +
 	"\bwidth_px\x18\x03 \x01(\x02R\awidthPx\x12\x1b\n" +
-	"\theight_px\x18\x04 \x01(\x02R\bheightPxB\xc3\x01\n" +
+	"\theight_px\x18\x04 \x01(\x02R\bheightPx\"3\n" +
+	"\aVector3\x12\f\n" +
+	"\x01x\x18\x01 \x01(\x01R\x01x\x12\f\n" +
+	"\x01y\x18\x02 \x01(\x01R\x01y\x12\f\n" +
+	"\x01z\x18\x03 \x01(\x01R\x01z\"D\n" +
+	"\n" +
+	"Quaternion\x12\f\n" +
+	"\x01w\x18\x01 \x01(\x01R\x01w\x12\f\n" +
+	"\x01x\x18\x02 \x01(\x01R\x01x\x12\f\n" +
+	"\x01y\x18\x03 \x01(\x01R\x01y\x12\f\n" +
+	"\x01z\x18\x04 \x01(\x01R\x01z\"\xe8\x02\n" +
+	"\rPinholeCamera\x12\x1f\n" +
+	"\bwidth_px\x18\x01 \x01(\x05B\x04\xe2A\x01\x02R\awidthPx\x12!\n" +
+	"\theight_px\x18\x02 \x01(\x05B\x04\xe2A\x01\x02R\bheightPx\x12\"\n" +
+	"\n" +
+	"focal_x_px\x18\x03 \x01(\x01B\x04\xe2A\x01\x02R\bfocalXPx\x12\"\n" +
+	"\n" +
+	"focal_y_px\x18\x04 \x01(\x01B\x04\xe2A\x01\x02R\bfocalYPx\x12$\n" +
+	"\vcentre_x_px\x18\x05 \x01(\x01B\x04\xe2A\x01\x02R\tcentreXPx\x12$\n" +
+	"\vcentre_y_px\x18\x06 \x01(\x01B\x04\xe2A\x01\x02R\tcentreYPx\x12@\n" +
+	"\brotation\x18\a \x01(\v2\x1e.praxiscope.type.v1.QuaternionB\x04\xe2A\x01\x02R\brotation\x12=\n" +
+	"\bposition\x18\b \x01(\v2\x1b.praxiscope.type.v1.Vector3B\x04\xe2A\x01\x02R\bpositionB\xc3\x01\n" +
 	"\x16com.praxiscope.type.v1B\rGeometryProtoP\x01Z0praxiscope/gateway/gen/praxiscope/type/v1;typev1\xa2\x02\x03PTX\xaa\x02\x12Praxiscope.Type.V1\xca\x02\x12Praxiscope\\Type\\V1\xe2\x02\x1ePraxiscope\\Type\\V1\\GPBMetadata\xea\x02\x14Praxiscope::Type::V1b\x06proto3"
 
 var (
@@ -118,16 +386,21 @@ func file_praxiscope_type_v1_geometry_proto_rawDescGZIP() []byte {
 	return file_praxiscope_type_v1_geometry_proto_rawDescData
 }
 
-var file_praxiscope_type_v1_geometry_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_praxiscope_type_v1_geometry_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_praxiscope_type_v1_geometry_proto_goTypes = []any{
-	(*BoundingBox)(nil), // 0: praxiscope.type.v1.BoundingBox
+	(*BoundingBox)(nil),   // 0: praxiscope.type.v1.BoundingBox
+	(*Vector3)(nil),       // 1: praxiscope.type.v1.Vector3
+	(*Quaternion)(nil),    // 2: praxiscope.type.v1.Quaternion
+	(*PinholeCamera)(nil), // 3: praxiscope.type.v1.PinholeCamera
 }
 var file_praxiscope_type_v1_geometry_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	2, // 0: praxiscope.type.v1.PinholeCamera.rotation:type_name -> praxiscope.type.v1.Quaternion
+	1, // 1: praxiscope.type.v1.PinholeCamera.position:type_name -> praxiscope.type.v1.Vector3
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_praxiscope_type_v1_geometry_proto_init() }
@@ -141,7 +414,7 @@ func file_praxiscope_type_v1_geometry_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_praxiscope_type_v1_geometry_proto_rawDesc), len(file_praxiscope_type_v1_geometry_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,133 @@
+from buf.validate import validate_pb2 as _validate_pb2
+from google.api import annotations_pb2 as _annotations_pb2
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.longrunning import operations_pb2 as _operations_pb2
+from praxiscope.rendering.v1 import rendering_service_pb2 as _rendering_service_pb2
+from praxiscope.type.v1 import access_pb2 as _access_pb2
+from praxiscope.type.v1 import geometry_pb2 as _geometry_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class OrbitView(_message.Message):
+    __slots__ = ("azimuth_rad", "elevation_rad", "distance_radii", "vertical_field_rad")
+    AZIMUTH_RAD_FIELD_NUMBER: _ClassVar[int]
+    ELEVATION_RAD_FIELD_NUMBER: _ClassVar[int]
+    DISTANCE_RADII_FIELD_NUMBER: _ClassVar[int]
+    VERTICAL_FIELD_RAD_FIELD_NUMBER: _ClassVar[int]
+    azimuth_rad: float
+    elevation_rad: float
+    distance_radii: float
+    vertical_field_rad: float
+    def __init__(self, azimuth_rad: _Optional[float] = ..., elevation_rad: _Optional[float] = ..., distance_radii: _Optional[float] = ..., vertical_field_rad: _Optional[float] = ...) -> None: ...
+
+class RenderViewRequest(_message.Message):
+    __slots__ = ("world", "orbit", "camera", "picture_index", "width_px", "height_px", "layer")
+    class Layer(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        LAYER_UNSPECIFIED: _ClassVar[RenderViewRequest.Layer]
+        LAYER_COLOR: _ClassVar[RenderViewRequest.Layer]
+        LAYER_DEPTH: _ClassVar[RenderViewRequest.Layer]
+        LAYER_NORMAL: _ClassVar[RenderViewRequest.Layer]
+    LAYER_UNSPECIFIED: RenderViewRequest.Layer
+    LAYER_COLOR: RenderViewRequest.Layer
+    LAYER_DEPTH: RenderViewRequest.Layer
+    LAYER_NORMAL: RenderViewRequest.Layer
+    WORLD_FIELD_NUMBER: _ClassVar[int]
+    ORBIT_FIELD_NUMBER: _ClassVar[int]
+    CAMERA_FIELD_NUMBER: _ClassVar[int]
+    PICTURE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    world: str
+    orbit: OrbitView
+    camera: _geometry_pb2.PinholeCamera
+    picture_index: int
+    width_px: int
+    height_px: int
+    layer: RenderViewRequest.Layer
+    def __init__(self, world: _Optional[str] = ..., orbit: _Optional[_Union[OrbitView, _Mapping]] = ..., camera: _Optional[_Union[_geometry_pb2.PinholeCamera, _Mapping]] = ..., picture_index: _Optional[int] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., layer: _Optional[_Union[RenderViewRequest.Layer, str]] = ...) -> None: ...
+
+class RenderViewResponse(_message.Message):
+    __slots__ = ("content", "width_px", "height_px", "engine", "engine_reason", "near_m", "far_m")
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_REASON_FIELD_NUMBER: _ClassVar[int]
+    NEAR_M_FIELD_NUMBER: _ClassVar[int]
+    FAR_M_FIELD_NUMBER: _ClassVar[int]
+    content: bytes
+    width_px: int
+    height_px: int
+    engine: str
+    engine_reason: str
+    near_m: float
+    far_m: float
+    def __init__(self, content: _Optional[bytes] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., engine: _Optional[str] = ..., engine_reason: _Optional[str] = ..., near_m: _Optional[float] = ..., far_m: _Optional[float] = ...) -> None: ...
+
+class RenderTurntableRequest(_message.Message):
+    __slots__ = ("world", "start", "frame_count", "width_px", "height_px", "codec", "request_id")
+    WORLD_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
+    CODEC_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    world: str
+    start: OrbitView
+    frame_count: int
+    width_px: int
+    height_px: int
+    codec: _rendering_service_pb2.RenderOverlayRequest.Codec
+    request_id: str
+    def __init__(self, world: _Optional[str] = ..., start: _Optional[_Union[OrbitView, _Mapping]] = ..., frame_count: _Optional[int] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., codec: _Optional[_Union[_rendering_service_pb2.RenderOverlayRequest.Codec, str]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class RenderTurntableResponse(_message.Message):
+    __slots__ = ("asset_version", "frame_count")
+    ASSET_VERSION_FIELD_NUMBER: _ClassVar[int]
+    FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
+    asset_version: str
+    frame_count: int
+    def __init__(self, asset_version: _Optional[str] = ..., frame_count: _Optional[int] = ...) -> None: ...
+
+class ExportWorldRequest(_message.Message):
+    __slots__ = ("world", "formats", "request_id")
+    class Format(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        FORMAT_UNSPECIFIED: _ClassVar[ExportWorldRequest.Format]
+        FORMAT_PLY: _ClassVar[ExportWorldRequest.Format]
+        FORMAT_COMPRESSED_PLY: _ClassVar[ExportWorldRequest.Format]
+        FORMAT_SPLAT: _ClassVar[ExportWorldRequest.Format]
+        FORMAT_SPZ: _ClassVar[ExportWorldRequest.Format]
+        FORMAT_GLB: _ClassVar[ExportWorldRequest.Format]
+        FORMAT_USDA: _ClassVar[ExportWorldRequest.Format]
+    FORMAT_UNSPECIFIED: ExportWorldRequest.Format
+    FORMAT_PLY: ExportWorldRequest.Format
+    FORMAT_COMPRESSED_PLY: ExportWorldRequest.Format
+    FORMAT_SPLAT: ExportWorldRequest.Format
+    FORMAT_SPZ: ExportWorldRequest.Format
+    FORMAT_GLB: ExportWorldRequest.Format
+    FORMAT_USDA: ExportWorldRequest.Format
+    WORLD_FIELD_NUMBER: _ClassVar[int]
+    FORMATS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    world: str
+    formats: _containers.RepeatedScalarFieldContainer[ExportWorldRequest.Format]
+    request_id: str
+    def __init__(self, world: _Optional[str] = ..., formats: _Optional[_Iterable[_Union[ExportWorldRequest.Format, str]]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ExportWorldResponse(_message.Message):
+    __slots__ = ("asset_version", "paths")
+    ASSET_VERSION_FIELD_NUMBER: _ClassVar[int]
+    PATHS_FIELD_NUMBER: _ClassVar[int]
+    asset_version: str
+    paths: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, asset_version: _Optional[str] = ..., paths: _Optional[_Iterable[str]] = ...) -> None: ...
