@@ -63,7 +63,7 @@ types: ## Check types
 arch: ## Check who imports whom
 	@$(VENV)/lint-imports --no-cache
 
-bench: setup ## Print how fast things are here, beside their peers; PART=motion runs one part, MOT17=path adds its scores
+bench: setup ## Print how fast things are here, beside their peers; PART=motion runs one part, MOT17=path adds its scores, FOX=path and GARDEN=path those of worlds
 	@$(PYTHON) -m tools.setup bench
 	@$(VENV)/python -m bench $(PART)
 

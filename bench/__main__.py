@@ -20,6 +20,7 @@ PARTS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("memory: long videos, two at once", ("-m", "bench.memory"), True),
     ("overlay", ("bench/overlay.py",), False),
     ("tracking: quality and speed beside peers", ("-m", "bench.tracking"), False),
+    ("worlds: drawing, gradients, training", ("-m", "bench.worlds"), False),
 )
 
 

@@ -17,6 +17,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from tools.setup import kernels
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 STATE = CHECKOUT / ".praxiscope"
 REQUIREMENTS = CHECKOUT / "requirements"
@@ -43,12 +45,13 @@ def main(arguments: Sequence[str]) -> int:
         if arguments[0] == "bench":
             _peers()
             return 0
-        with ThreadPoolExecutor(4) as pool:
+        with ThreadPoolExecutor(5) as pool:
             environment = pool.submit(_environment, arguments[0])
             gateway = pool.submit(_gateway)
             models = pool.submit(_models)
             sample = pool.submit(_sample)
-            _join([environment, gateway, models, sample])
+            libraries = pool.submit(_kernels)
+            _join([environment, gateway, models, sample, libraries])
     except SetupError as error:
         sys.stderr.write(f"\nSet-up failed: {error}\n")
         return 1
@@ -131,6 +134,19 @@ def _models() -> None:
     _once("models", recipes, lambda: _run([*command, "--npm", _npm()]), STATE / "models")
 
 
+def _kernels() -> None:
+    folder = STATE / "kernels"
+    # The compiler and how it is called count as inputs.
+    compiler = STATE / "setup" / "compiler.txt"
+    try:
+        compiler.parent.mkdir(parents=True, exist_ok=True)
+        compiler.write_text(kernels.describe_compiler(), encoding="utf-8")
+        inputs = [*kernels.find_sources(CHECKOUT), compiler]
+        _once("kernels", inputs, lambda: kernels.build(CHECKOUT, folder), folder / "splat-x86-64-v3.so")
+    except kernels.CompilerError as error:
+        raise SetupError(str(error)) from error
+
+
 def _sample() -> None:
     target = STATE / "samples" / "demo.mp4"
     lock = REQUIREMENTS / "samples.txt"
@@ -203,7 +219,7 @@ def _uv(*arguments: str) -> None:
     _run([str(UV), *arguments], environment={**os.environ, "UV_SYSTEM_CERTS": "1", "UV_PYTHON_DOWNLOADS": "never"})
 
 
-def _once(title: str, inputs: Sequence[Path], work: Callable[[], None], result: Path) -> None:
+def _once(title: str, inputs: Sequence[Path], work: Callable[[], object], result: Path) -> None:
     """Does a step unless it was done with the same inputs and its result is still there."""
     if _is_fresh(title, inputs, result):
         return

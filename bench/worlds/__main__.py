@@ -1,0 +1,36 @@
+"""Times drawing and gradients of Gaussian worlds, and trains one from photos. `make bench PART=worlds`.
+
+    python -m bench.worlds [--garden test_garden.npz] [--fox FOLDER] [--threads 2]
+
+The paths may stand in the variables GARDEN and FOX. Neither may be shipped: the first is gsplat's (Apache-2.0, points of MipNeRF360's garden), the second
+instant-ngp's fox (evaluation only). Ends with code 1 where a goal is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.figure import machine
+from bench.worlds.drawing import time_drawing
+from praxiscope_worlds.kernels import CpuKernels
+from tools.devstack.settings import CHECKOUT
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prints all figures; ends with code 1 where a goal is missed."""
+    parser = argparse.ArgumentParser(prog="python -m bench.worlds", description=__doc__)
+    parser.add_argument("--garden", default=os.environ.get("GARDEN"))
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args(arguments)
+    print(machine())
+    kernels = CpuKernels(CHECKOUT / ".praxiscope" / "kernels", thread_count=options.threads)
+    met = [time_drawing(kernels, Path(options.garden) if options.garden else None)]
+    return 0 if all(met) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,35 @@
+"""Kernels that draw Gaussian worlds, take gradients of the picture, compare pictures and move parameters.
+
+One interface, `SplatKernels`, and two backends of it that are named by whoever puts a program together; neither stands in for the other by itself:
+
+    ReferenceKernels  numpy in float64: the definition, for small pictures and for tests
+    CpuKernels        C++ (`kernels/cpu/`) on 512- or 256-bit vectors and any number of threads, loaded from a library that set-up builds
+"""
+
+from praxiscope_worlds.kernels._cpu import CpuKernels
+from praxiscope_worlds.kernels._errors import InvalidPictureError, KernelsMissingError, WorldTooDenseError
+from praxiscope_worlds.kernels._reference import ReferenceKernels
+from praxiscope_worlds.kernels._types import (
+    AdamSettings,
+    PictureGradients,
+    PictureLoss,
+    Rendering,
+    RenderOptions,
+    SplatKernels,
+    WorldGradients,
+)
+
+__all__ = [
+    "AdamSettings",
+    "CpuKernels",
+    "InvalidPictureError",
+    "KernelsMissingError",
+    "PictureGradients",
+    "PictureLoss",
+    "ReferenceKernels",
+    "RenderOptions",
+    "Rendering",
+    "SplatKernels",
+    "WorldGradients",
+    "WorldTooDenseError",
+]

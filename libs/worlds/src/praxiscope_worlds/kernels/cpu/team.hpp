@@ -1,0 +1,60 @@
+// A few threads for the time of one call. They sleep where they wait: the cores are shared with others, and a thread that spins takes what they need.
+//
+// Not OpenMP: whether its threads spin is a variable of the environment that is read once, when the process loads it, and its pool does not outlive a fork.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace splat {
+
+class Team {
+  public:
+    explicit Team(int size) : size_(size) {}
+
+    int size() const { return size_; }
+
+    // Returns when all have come here.
+    void wait_for_all() {
+        if (size_ == 1) return;
+        std::unique_lock<std::mutex> lock(mutex_);
+        const int64_t turn = turn_;
+        if (++arrived_ == size_) {
+            arrived_ = 0;
+            ++turn_;
+            all_here_.notify_all();
+            return;
+        }
+        all_here_.wait(lock, [&] { return turn_ != turn; });
+    }
+
+    // The part of [0, count) that is a thread's own, in whole blocks.
+    void share(int64_t count, int64_t block, int i_thread, int64_t* begin, int64_t* end) const {
+        const int64_t blocks = (count + block - 1) / block;
+        *begin = std::min(count, blocks * i_thread / size_ * block);
+        *end = std::min(count, blocks * (i_thread + 1) / size_ * block);
+    }
+
+    // Runs work(team, i_thread) on every thread, the caller's among them.
+    template <typename Work>
+    static void run(int size, Work work) {
+        Team team(size);
+        std::vector<std::thread> others;
+        others.reserve(size - 1);
+        for (int i_thread = 1; i_thread < size; ++i_thread) others.emplace_back([&, i_thread] { work(team, i_thread); });
+        work(team, 0);
+        for (std::thread& other : others) other.join();
+    }
+
+  private:
+    const int size_;
+    int arrived_ = 0;
+    int64_t turn_ = 0;
+    std::mutex mutex_;
+    std::condition_variable all_here_;
+};
+
+}  // namespace splat
