@@ -86,4 +86,4 @@ locks: ## Write the locks anew
 	@tools/setup/lock.sh
 
 clean: ## Remove everything that set-up made
-	@rm -rf .praxiscope .venv .venv-models bin out third_party
+	@rm -rf .praxiscope .venv .venv-* bin out third_party

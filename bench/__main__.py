@@ -19,6 +19,7 @@ PARTS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("latency: calls, jobs, bytes, streams", ("-m", "bench.latency"), True),
     ("memory: long videos, two at once", ("-m", "bench.memory"), True),
     ("overlay", ("bench/overlay.py",), False),
+    ("worlds-files: formats written and read", ("-m", "bench.worlds_files"), False),
     ("tracking: quality and speed beside peers", ("-m", "bench.tracking"), False),
     ("worlds: drawing, gradients, training", ("-m", "bench.worlds"), False),
 )

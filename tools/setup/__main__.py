@@ -1,4 +1,4 @@
-"""`python3 -m tools.setup {services,development}`: everything `make demo` and `make test` need, into this checkout and nowhere else.
+"""`python3 -m tools.setup {services,development,bench}`: everything `make demo` and `make test` need, into this checkout and nowhere else.
 
 Runs with any Python 3.11 and its standard library. Steps that do not need each other run side by side; a step whose inputs have not changed is passed over.
 """
@@ -50,8 +50,10 @@ def main(arguments: Sequence[str]) -> int:
             gateway = pool.submit(_gateway)
             models = pool.submit(_models)
             sample = pool.submit(_sample)
-            libraries = pool.submit(_kernels)
-            _join([environment, gateway, models, sample, libraries])
+            steps = [environment, gateway, models, sample, pool.submit(_kernels)]
+            if arguments[0] == "development":
+                steps.append(pool.submit(_outside_tools))
+            _join(steps)
     except SetupError as error:
         sys.stderr.write(f"\nSet-up failed: {error}\n")
         return 1
@@ -158,6 +160,22 @@ def _sample() -> None:
         shutil.rmtree(folder)
 
     _once("sample video", [lock], fetch, target)
+
+
+def _outside_tools() -> None:
+    """Tools of others that tests open our files with, each in a place of its own. No script of an npm package runs."""
+    _peer_environment("outside")
+    folder, sources = STATE / "outside", CHECKOUT / "tests" / "outside"
+    inputs = [sources / "package.json", sources / "package-lock.json"]
+
+    def install() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for source in inputs:
+            shutil.copyfile(source, folder / source.name)
+        _run([_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder=folder)
+
+    _once("outside tools", inputs, install, folder / "node_modules")
 
 
 def _go() -> str:

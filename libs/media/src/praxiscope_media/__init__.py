@@ -10,12 +10,13 @@ from praxiscope_media._errors import (
     MediaUnreadableError,
 )
 from praxiscope_media._frame import Frame
-from praxiscope_media._image import decode_image
+from praxiscope_media._image import ImageHeader, decode_image, decode_reduced_image, read_image_header
 from praxiscope_media._source import MediaLimits, ReadSummary, VideoInfo, VideoSource
 from praxiscope_media._writer import VideoWriter
 
 __all__ = [
     "Frame",
+    "ImageHeader",
     "MediaChangesSizeError",
     "MediaHasNoVideoError",
     "MediaLimits",
@@ -30,4 +31,6 @@ __all__ = [
     "VideoSource",
     "VideoWriter",
     "decode_image",
+    "decode_reduced_image",
+    "read_image_header",
 ]

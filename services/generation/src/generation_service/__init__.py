@@ -1,0 +1,1 @@
+"""Worlds from photos, from words, and from numbers."""
