@@ -24,7 +24,7 @@ async def test_no_message_ends_as_a_mistake_of_ours(own_house: House) -> None:
     target = Target(host="", port=0, holding=(tenant.everything, tenant.token), known=known, project=tenant.name)
     served = (
         own_house.served(name)
-        for name in ("auth", "library", "vision_inference", "tracking", "biomechanics", "rendering")
+        for name in ("auth", "library", "vision_inference", "tracking", "biomechanics", "rendering", "generation")
     )
     channels = {name: item.channel for item in served for name in item.server.service_names}
     tally = Tally(entry="grpc")

@@ -16,7 +16,7 @@ from google.protobuf.message_factory import GetMessageClass
 from praxiscope.type.v1 import access_pb2
 from praxiscope_common.errors import DomainError
 
-AREAS = ("auth", "library", "vision", "tracking", "biomechanics", "rendering")
+AREAS = ("auth", "library", "vision", "tracking", "biomechanics", "rendering", "generation")
 FOREIGN_SERVICE = operations_pb2.DESCRIPTOR.services_by_name["Operations"]
 
 
@@ -84,8 +84,14 @@ def errors() -> Sequence[type[DomainError]]:
 
 def error_packages() -> Sequence[str]:
     """Returns the packages whose errors are walked."""
-    libraries = ("praxiscope_assets", "praxiscope_common", "praxiscope_media", "praxiscope_numerics")
-    rooms = ("auth", "library", "vision_inference", "tracking", "biomechanics", "rendering")
+    libraries = (
+        "praxiscope_assets",
+        "praxiscope_common",
+        "praxiscope_media",
+        "praxiscope_numerics",
+        "praxiscope_worlds",
+    )
+    rooms = ("auth", "library", "vision_inference", "tracking", "biomechanics", "rendering", "generation")
     return [*libraries, *(f"{room}_service" for room in rooms if importlib.util.find_spec(f"{room}_service"))]
 
 

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from praxiscope.auth.v1 import auth_pb2
 from praxiscope.biomechanics.v1 import motion_service_pb2
+from praxiscope.generation.v1 import generation_service_pb2
 from praxiscope.library.v1 import (
     asset_pb2,
     asset_service_pb2,
@@ -18,7 +19,7 @@ from praxiscope.library.v1 import (
     operation_service_pb2,
     upload_service_pb2,
 )
-from praxiscope.rendering.v1 import rendering_service_pb2
+from praxiscope.rendering.v1 import rendering_service_pb2, world_rendering_service_pb2
 from praxiscope.tracking.v1 import tracking_service_pb2
 from praxiscope.type.v1 import media_pb2
 from praxiscope.vision.v1 import vision_service_pb2
@@ -215,6 +216,25 @@ EXAMPLES: dict[str, Example] = {
     ),
     "RenderingService.RenderStill": Example(
         VERSION, lambda name: rendering_service_pb2.RenderStillRequest(motion=name, frame_index=0)
+    ),
+    "WorldRenderingService.RenderView": Example(
+        VERSION, lambda name: world_rendering_service_pb2.RenderViewRequest(world=name)
+    ),
+    "WorldRenderingService.RenderTurntable": Example(
+        VERSION, lambda name: world_rendering_service_pb2.RenderTurntableRequest(world=name)
+    ),
+    "WorldRenderingService.ExportWorld": Example(
+        VERSION,
+        lambda name: world_rendering_service_pb2.ExportWorldRequest(
+            world=name, formats=[world_rendering_service_pb2.ExportWorldRequest.FORMAT_SPZ]
+        ),
+    ),
+    # generation
+    "GenerationService.ReconstructWorld": Example(
+        VERSION, lambda name: generation_service_pb2.ReconstructWorldRequest(photos=_media(name))
+    ),
+    "GenerationService.GenerateWorld": Example(
+        PROJECT, lambda name: generation_service_pb2.GenerateWorldRequest(parent=name)
     ),
     # biomechanics
     "MotionService.AnalyzeMotion": Example(

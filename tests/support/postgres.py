@@ -26,6 +26,7 @@ ROLES = {
     "tracking": "praxiscope_tracking",
     "biomechanics": "praxiscope_biomechanics",
     "rendering": "praxiscope_rendering",
+    "generation": "praxiscope_generation",
     "jobs": "praxiscope_jobs",
 }
 _SEARCH_PATHS = {"auth": "auth", "library": "library,jobs"}

@@ -15,14 +15,15 @@ from tools.devstack.secrets import StackSecrets
 from tools.devstack.settings import CHECKOUT, PORTS, Settings, check_ports_free, inherited_environment
 from tools.devstack.triton import triton_command
 
-SERVICES = ("auth", "library", "vision_inference", "tracking", "biomechanics", "rendering")
-WORKERS = ("tracking", "biomechanics", "rendering")
-_WITH_DATABASE = ("auth", "library", "tracking", "biomechanics", "rendering")
+SERVICES = ("auth", "library", "vision_inference", "tracking", "biomechanics", "rendering", "generation")
+WORKERS = ("tracking", "biomechanics", "rendering", "generation")
+_WITH_DATABASE = ("auth", "library", "tracking", "biomechanics", "rendering", "generation")
 _PEERS = {
     "vision_inference": ("library",),
     "tracking": ("library",),
     "biomechanics": ("library", "vision_inference", "tracking", "rendering"),
     "rendering": ("library",),
+    "generation": ("library",),
 }
 CREDENTIALS = "credentials.json"
 
@@ -178,6 +179,10 @@ class Stack:
             environment[f"{prefix}TRITON_ADDRESS"] = settings.address("triton-grpc")
             environment[f"{prefix}TRITON_IS_LOCAL"] = "true"
             environment[f"{prefix}MODEL_CARDS"] = str(CHECKOUT / "models")
+        if name in {"generation", "rendering"}:
+            environment[f"{prefix}KERNELS_FOLDER"] = str(CHECKOUT / ".praxiscope" / "kernels")
+        if name == "generation":
+            environment[f"{prefix}POSE_PYTHON"] = str(CHECKOUT / ".venv-poses" / "bin" / "python")
         return environment | {key: value for key, value in settings.extra.items() if key.startswith(prefix)}
 
     @property

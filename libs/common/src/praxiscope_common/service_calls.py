@@ -19,6 +19,7 @@ CALLS: Mapping[str, frozenset[str]] = {
     "vision_inference": frozenset({_RESOLVE_MEDIA}),
     "tracking": frozenset({_RESOLVE_MEDIA, _CREATE_DERIVED_ASSET}),
     "rendering": frozenset({_RESOLVE_MEDIA, _CREATE_DERIVED_ASSET}),
+    "generation": frozenset({_RESOLVE_MEDIA, _CREATE_DERIVED_ASSET}),
     "biomechanics": frozenset(
         {
             _RESOLVE_MEDIA,
@@ -47,6 +48,7 @@ _SERVICE_OF_AREA: Mapping[str, str] = {
     "vision": "vision_inference",
     "tracking": "tracking",
     "rendering": "rendering",
+    "generation": "generation",
     "biomechanics": "biomechanics",
 }
 

@@ -28,6 +28,7 @@ var Services = map[string]string{
 	"praxiscope.tracking.v1":     "TRACKING_ADDRESS",
 	"praxiscope.biomechanics.v1": "BIOMECHANICS_ADDRESS",
 	"praxiscope.rendering.v1":    "RENDERING_ADDRESS",
+	"praxiscope.generation.v1":   "GENERATION_ADDRESS",
 }
 
 // Rate is a token bucket.

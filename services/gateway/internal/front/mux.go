@@ -24,6 +24,7 @@ import (
 
 	authv1 "praxiscope/gateway/gen/praxiscope/auth/v1"
 	biomechanicsv1 "praxiscope/gateway/gen/praxiscope/biomechanics/v1"
+	generationv1 "praxiscope/gateway/gen/praxiscope/generation/v1"
 	libraryv1 "praxiscope/gateway/gen/praxiscope/library/v1"
 	renderingv1 "praxiscope/gateway/gen/praxiscope/rendering/v1"
 	trackingv1 "praxiscope/gateway/gen/praxiscope/tracking/v1"
@@ -55,7 +56,8 @@ var areas = []struct {
 	{"praxiscope.vision.v1", []registration{visionv1.RegisterVisionServiceHandler}},
 	{"praxiscope.tracking.v1", []registration{trackingv1.RegisterTrackingServiceHandler}},
 	{"praxiscope.biomechanics.v1", []registration{biomechanicsv1.RegisterMotionServiceHandler}},
-	{"praxiscope.rendering.v1", []registration{renderingv1.RegisterRenderingServiceHandler}},
+	{"praxiscope.rendering.v1", []registration{renderingv1.RegisterRenderingServiceHandler, renderingv1.RegisterWorldRenderingServiceHandler}},
+	{"praxiscope.generation.v1", []registration{generationv1.RegisterGenerationServiceHandler}},
 }
 
 // newMux returns what turns HTTP/JSON into calls.

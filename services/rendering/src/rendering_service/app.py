@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from praxiscope.rendering.v1 import rendering_service_pb2_grpc
+from praxiscope.rendering.v1 import rendering_service_pb2_grpc, world_rendering_service_pb2_grpc
 from praxiscope_assets import AssetFiles
 from praxiscope_common.client import open_channel
 from praxiscope_common.database import Database
@@ -12,10 +12,16 @@ from praxiscope_common.jobs.worker import Worker
 from praxiscope_common.server.runtime import Server, create_server, run_until_stopped
 from praxiscope_common.service import ServiceRuntime
 from praxiscope_common.storage.configuration import open_store
+from praxiscope_worlds.kernels import CpuKernels
 from rendering_service.adapters.jobs import OverlayJobs, OverlayWork
 from rendering_service.adapters.stills import Stills
+from rendering_service.adapters.world_jobs import WorldJobs, WorldWork
+from rendering_service.adapters.world_reader import WorldReader
+from rendering_service.adapters.world_views import WorldViews
 from rendering_service.api.convert import style_from
 from rendering_service.api.rendering_servicer import RenderingServicer
+from rendering_service.api.world_convert import orbit_from
+from rendering_service.api.world_servicer import WorldRenderingServicer
 from rendering_service.config import RenderingConfig, read_config
 
 
@@ -30,18 +36,26 @@ class Rendering:
         self.library = open_channel(config.library_address)
         self.files = AssetFiles(self.library, self.store)
         self.stills = Stills(self.files, runtime.identity, max_at_once=config.max_stills)
+        self.kernels = CpuKernels(config.kernels_folder, thread_count=config.thread_count)
+        self.worlds = WorldReader(self.files)
+        self.views = WorldViews(self.worlds, runtime.identity, self.kernels, max_at_once=config.max_stills)
 
     def create_server(self) -> Server:
         """Binds the server."""
         jobs = OverlayJobs(database=self.database, files=self.files, identity=self.runtime.identity)
         servicer = RenderingServicer(jobs, self.stills)
+        world_jobs = WorldJobs(database=self.database, worlds=self.worlds, identity=self.runtime.identity)
+        world_servicer = WorldRenderingServicer(world_jobs, self.views)
         return create_server(
             self.config.service.server,
             self.runtime.stages(),
             servicers={
                 "praxiscope.rendering.v1.RenderingService": lambda server: (
                     rendering_service_pb2_grpc.add_RenderingServiceServicer_to_server(servicer, server)
-                )
+                ),
+                "praxiscope.rendering.v1.WorldRenderingService": lambda server: (
+                    world_rendering_service_pb2_grpc.add_WorldRenderingServiceServicer_to_server(world_servicer, server)
+                ),
             },
             probes={"database": self.database.probe, "auth": self.runtime.probe_keys},
         )
@@ -51,10 +65,18 @@ class Rendering:
         work_ = OverlayWork(
             files=self.files, library=self.library, identity=self.runtime.identity, style_from=style_from
         )
+        world_work = WorldWork(
+            files=self.files,
+            worlds=self.worlds,
+            library=self.library,
+            identity=self.runtime.identity,
+            kernels=self.kernels,
+            orbit_from=orbit_from,
+        )
         return Worker(
             service="rendering",
             database=self.database,
-            handlers=work_.handlers(),
+            handlers={**work_.handlers(), **world_work.handlers()},
             metrics=self.runtime.metrics,
             concurrency=self.config.concurrency,
         )
@@ -62,6 +84,7 @@ class Rendering:
     async def stop(self) -> None:
         """Closes what was opened."""
         self.stills.close()
+        self.views.close()
         await self.library.close()
         await self.database.close()
         await self.runtime.stop()

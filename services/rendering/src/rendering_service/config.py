@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from praxiscope_common.config import EnvironmentReader
 from praxiscope_common.database import DatabaseConfig, read_database_config
@@ -21,7 +22,9 @@ class RenderingConfig:
         store: Where bytes are.
         library_address: `host:port` of the library.
         concurrency: How many operations a worker works on at once.
-        max_stills: How many stills are drawn at once.
+        max_stills: How many stills are drawn at once, and as many views of worlds.
+        kernels_folder: Where set-up built the kernels that draw worlds.
+        thread_count: Threads that draw one picture of a world.
     """
 
     service: ServiceConfig
@@ -30,6 +33,8 @@ class RenderingConfig:
     library_address: str
     concurrency: int
     max_stills: int
+    kernels_folder: Path
+    thread_count: int
 
 
 def read_config(environ: Mapping[str, str]) -> RenderingConfig:
@@ -46,6 +51,8 @@ def read_config(environ: Mapping[str, str]) -> RenderingConfig:
         library_address=reader.text("LIBRARY_ADDRESS"),
         concurrency=reader.integer("CONCURRENCY", 2),
         max_stills=reader.integer("MAX_STILLS", 4),
+        kernels_folder=reader.path("KERNELS_FOLDER"),
+        thread_count=reader.integer("THREAD_COUNT", 2),
     )
     reader.finish()
     return config

@@ -27,6 +27,8 @@ _WORK = frozenset(
         "tracking.tracks.compute",
         "biomechanics.motions.analyze",
         "rendering.overlays.render",
+        "rendering.worlds.render",
+        "generation.worlds.generate",
     }
 )
 _DEVELOP = frozenset({"auth.keys.manage"})
@@ -44,6 +46,7 @@ SERVICE_PERMISSIONS: Mapping[str, frozenset[str]] = {
     "tracking": _SERVE,
     "biomechanics": _SERVE,
     "rendering": _SERVE,
+    "generation": _SERVE,
 }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from praxiscope.rendering.v1 import rendering_service_pb2
+from praxiscope.rendering.v1 import rendering_service_pb2, world_rendering_service_pb2
 from praxiscope_common.jobs.operations import Operation
 from rendering_service.core.types import Still, StillQuestion
+from rendering_service.core.world_view import DrawnView, ViewQuestion
 
 
 class OverlayStarter(Protocol):
@@ -19,3 +20,17 @@ class StillDrawer(Protocol):
     """Draws single frames."""
 
     async def draw(self, question: StillQuestion) -> Still: ...
+
+
+class WorldJobStarter(Protocol):
+    """Accepts long work on worlds."""
+
+    async def start_turntable(self, request: world_rendering_service_pb2.RenderTurntableRequest) -> Operation: ...
+
+    async def start_export(self, request: world_rendering_service_pb2.ExportWorldRequest) -> Operation: ...
+
+
+class ViewDrawer(Protocol):
+    """Draws single views of worlds."""
+
+    async def draw(self, question: ViewQuestion) -> DrawnView: ...

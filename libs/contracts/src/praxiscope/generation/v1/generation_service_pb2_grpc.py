@@ -55,8 +55,8 @@ class GenerationServiceServicer:
     """
 
     def ReconstructWorld(self, request, context):
-        """Reconstructs a world of Gaussians from photos or a video: where each picture was taken from, then what is there. Fails with TOO_FEW_PHOTOS,
-        NO_OVERLAP or INVALID_CAMERAS, saying how many pictures could be placed and why the others could not, and with INVALID_PHOTOS where nothing can be read.
+        """Reconstructs a world of Gaussians from photos or a video: where each picture was taken from, then what is there. Fails with TOO_FEW_PHOTOS or
+        POSES_NOT_FOUND, saying how many pictures could be placed and why the others could not, and with PHOTO_ARCHIVE_INVALID where nothing can be read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

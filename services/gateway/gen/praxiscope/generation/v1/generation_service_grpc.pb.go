@@ -31,8 +31,8 @@ const (
 // Makes worlds: from photos or a video of a place, and from words. A world is an asset of kind KIND_WORLD with the files `world.ply` (everything, 3DGS's
 // layout), `world.spz` (small), `thumbnail.png`, `world.json` (what it is and how good it is) and, made from photos, `cameras.json` and `points.ply`.
 type GenerationServiceClient interface {
-	// Reconstructs a world of Gaussians from photos or a video: where each picture was taken from, then what is there. Fails with TOO_FEW_PHOTOS,
-	// NO_OVERLAP or INVALID_CAMERAS, saying how many pictures could be placed and why the others could not, and with INVALID_PHOTOS where nothing can be read.
+	// Reconstructs a world of Gaussians from photos or a video: where each picture was taken from, then what is there. Fails with TOO_FEW_PHOTOS or
+	// POSES_NOT_FOUND, saying how many pictures could be placed and why the others could not, and with PHOTO_ARCHIVE_INVALID where nothing can be read.
 	ReconstructWorld(ctx context.Context, in *ReconstructWorldRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// Makes a world from words. The model `procedural` knows terrain, buildings, trees, water, weather and light; the same words and seed give the same
 	// world.
@@ -74,8 +74,8 @@ func (c *generationServiceClient) GenerateWorld(ctx context.Context, in *Generat
 // Makes worlds: from photos or a video of a place, and from words. A world is an asset of kind KIND_WORLD with the files `world.ply` (everything, 3DGS's
 // layout), `world.spz` (small), `thumbnail.png`, `world.json` (what it is and how good it is) and, made from photos, `cameras.json` and `points.ply`.
 type GenerationServiceServer interface {
-	// Reconstructs a world of Gaussians from photos or a video: where each picture was taken from, then what is there. Fails with TOO_FEW_PHOTOS,
-	// NO_OVERLAP or INVALID_CAMERAS, saying how many pictures could be placed and why the others could not, and with INVALID_PHOTOS where nothing can be read.
+	// Reconstructs a world of Gaussians from photos or a video: where each picture was taken from, then what is there. Fails with TOO_FEW_PHOTOS or
+	// POSES_NOT_FOUND, saying how many pictures could be placed and why the others could not, and with PHOTO_ARCHIVE_INVALID where nothing can be read.
 	ReconstructWorld(context.Context, *ReconstructWorldRequest) (*longrunningpb.Operation, error)
 	// Makes a world from words. The model `procedural` knows terrain, buildings, trees, water, weather and light; the same words and seed give the same
 	// world.

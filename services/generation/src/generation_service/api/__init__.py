@@ -1,0 +1,1 @@
+"""Generation, as gRPC sees it."""

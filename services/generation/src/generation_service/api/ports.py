@@ -1,0 +1,16 @@
+"""What the servicer needs of the rest."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from praxiscope.generation.v1 import generation_service_pb2
+from praxiscope_common.jobs.operations import Operation
+
+
+class JobStarter(Protocol):
+    """Accepts jobs."""
+
+    async def reconstruct(self, request: generation_service_pb2.ReconstructWorldRequest) -> Operation: ...
+
+    async def generate(self, request: generation_service_pb2.GenerateWorldRequest) -> Operation: ...

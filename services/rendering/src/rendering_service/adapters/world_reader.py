@@ -1,0 +1,123 @@
+"""Worlds out of the library, read once and kept for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+
+from praxiscope_assets import AssetFile, AssetFiles
+from praxiscope_common.errors import InvalidInputError, NotFoundError
+from praxiscope_worlds import Camera, GaussianWorld
+from praxiscope_worlds.formats import read_world_file
+from rendering_service.core.errors import PictureNotFoundError, WorldNotDrawableError
+from rendering_service.core.world_view import Bounds, measure_bounds
+
+WORLD_PATH = "world.ply"
+CAMERAS_PATH = "cameras.json"
+# Two worlds of a million Gaussians with all harmonics are half a gigabyte.
+_KEPT_WORLDS = 2
+_MAX_CAMERAS_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OpenWorld:
+    """A world in memory.
+
+    Attributes:
+        file: Where it came from.
+        gaussians: What is in it.
+        bounds: Where the most of it is.
+    """
+
+    file: AssetFile
+    gaussians: GaussianWorld
+    bounds: Bounds
+
+
+class WorldReader:
+    """Finds and reads worlds. Whoever asks must be allowed to read the asset each time; only the reading is spared.
+
+    Args:
+        files: Finds files in the library.
+    """
+
+    def __init__(self, files: AssetFiles) -> None:
+        """Starts with nothing kept."""
+        self._files = files
+        self._kept: OrderedDict[str, OpenWorld] = OrderedDict()
+        self._reading = asyncio.Lock()
+
+    async def find(self, asset_version: str, *, token: str) -> AssetFile:
+        """Finds a world's file: `world.ply`, or the only file of a version that somebody uploaded.
+
+        Raises:
+            NotFoundError: There is no such version, or no world in it.
+        """
+        try:
+            return await self._files.resolve(asset_version, WORLD_PATH, token=token)
+        except NotFoundError as error:
+            if error.reason != "FILE_NOT_FOUND":
+                raise
+            try:
+                return await self._files.resolve(asset_version, "", token=token)
+            except InvalidInputError:
+                raise error from None  # there are several files, and none is called like a world
+
+    async def read(self, file: AssetFile) -> OpenWorld:
+        """Reads a world, or returns it where it was read a short while ago.
+
+        Raises:
+            InvalidWorldFileError: The file is not what its format says.
+            UnknownWorldFormatError: It is of no known format.
+            WorldFileTooLargeError: It holds more than is allowed.
+            WorldNotDrawableError: It is a mesh, or empty.
+        """
+        async with self._reading:
+            if file.sha256 in self._kept:
+                self._kept.move_to_end(file.sha256)
+                return self._kept[file.sha256]
+            world = await asyncio.to_thread(self._read, file)
+            self._kept[file.sha256] = world
+            while len(self._kept) > _KEPT_WORLDS:
+                self._kept.popitem(last=False)
+            return world
+
+    async def read_camera(self, asset_version: str, index: int, *, token: str) -> Camera:
+        """Reads from where one of a world's own pictures was taken.
+
+        Raises:
+            PictureNotFoundError: There is no such picture.
+        """
+        try:
+            file = await self._files.resolve(asset_version, CAMERAS_PATH, token=token)
+        except NotFoundError as error:
+            raise PictureNotFoundError("This world was not made from pictures.") from error
+        return await asyncio.to_thread(self._read_camera, file, index)
+
+    def _read(self, file: AssetFile) -> OpenWorld:
+        with self._files.open(file) as opened:
+            content = read_world_file(opened, filename=file.path).content
+        if not isinstance(content, GaussianWorld):
+            raise WorldNotDrawableError(f"{file.path} holds a mesh; only Gaussians are drawn so far.")
+        return OpenWorld(file=file, gaussians=content, bounds=measure_bounds(content))
+
+    def _read_camera(self, file: AssetFile, index: int) -> Camera:
+        with self._files.open(file) as opened:
+            cameras = json.loads(opened.read(_MAX_CAMERAS_BYTES))
+        if index >= len(cameras):
+            raise PictureNotFoundError(
+                f"This world was made from {len(cameras)} pictures; there is no number {index}.",
+                metadata={"picture_index": str(index)},
+            )
+        camera = cameras[index]
+        return Camera(
+            width_px=int(camera["width_px"]),
+            height_px=int(camera["height_px"]),
+            focal_px=(float(camera["focal_px"][0]), float(camera["focal_px"][1])),
+            centre_px=(float(camera["centre_px"][0]), float(camera["centre_px"][1])),
+            world_from_camera=np.asarray(camera["world_from_camera"], np.float64),
+        )

@@ -1,0 +1,39 @@
+"""WorldRenderingService: convert, call, convert."""
+
+from __future__ import annotations
+
+import grpc
+from google.longrunning import operations_pb2
+
+from praxiscope.rendering.v1 import world_rendering_service_pb2, world_rendering_service_pb2_grpc
+from praxiscope_common.jobs.operations import to_message
+from rendering_service.api import world_convert
+from rendering_service.api.ports import ViewDrawer, WorldJobStarter
+
+Context = grpc.aio.ServicerContext
+
+
+class WorldRenderingServicer(world_rendering_service_pb2_grpc.WorldRenderingServiceServicer):
+    """Answers for pictures of worlds, and for worlds in other formats."""
+
+    def __init__(self, jobs: WorldJobStarter, views: ViewDrawer) -> None:
+        """Uses a starter of jobs and a drawer of views."""
+        self._jobs, self._views = jobs, views
+
+    async def RenderView(
+        self, request: world_rendering_service_pb2.RenderViewRequest, context: Context
+    ) -> world_rendering_service_pb2.RenderViewResponse:
+        """Draws one view."""
+        return world_convert.view_message(await self._views.draw(world_convert.question_from(request)))
+
+    async def RenderTurntable(
+        self, request: world_rendering_service_pb2.RenderTurntableRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts a flight around a world."""
+        return to_message(await self._jobs.start_turntable(request))
+
+    async def ExportWorld(
+        self, request: world_rendering_service_pb2.ExportWorldRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts writing a world in other formats."""
+        return to_message(await self._jobs.start_export(request))

@@ -1,0 +1,233 @@
+"""Worlds, drawn and handed over: single views, flights, other formats."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import math
+import uuid
+
+import av
+import cv2
+import numpy as np
+from google.protobuf.message import Message
+
+from praxiscope.library.v1 import operation_service_pb2
+from praxiscope.rendering.v1 import rendering_service_pb2, world_rendering_service_pb2
+from praxiscope.type.v1 import geometry_pb2
+from praxiscope_worlds import GaussianWorld
+from praxiscope_worlds.formats import read_world_file
+from tests.contract.test_library_assets import derive
+from tests.contract.test_library_uploads import stored
+from tests.support.calls import Answer, Client
+from tests.support.coverage import covers
+from tests.support.house import House, Tenant
+from tests.support.worlds import camera_in_front, cameras_file, make_triangle, make_world, world_file
+
+_View = world_rendering_service_pb2.RenderViewRequest
+_Export = world_rendering_service_pb2.ExportWorldRequest
+VIEW, TURNTABLE, EXPORT = (f"WorldRenderingService.{name}" for name in ("RenderView", "RenderTurntable", "ExportWorld"))
+# 4096 x 4096 pixels are 65,536 tiles; so many Gaussians that cover all of them are more than the kernels take.
+_TOO_MANY_HUGE = 600
+
+
+async def a_world(tenant: Tenant, content: bytes | None = None) -> str:
+    """Makes a world as a reconstruction hands it over; returns its version."""
+    ply = world_file(make_world()) if content is None else content
+    return await derive(tenant, {"world.ply": ply, "cameras.json": cameras_file(camera_in_front())})
+
+
+async def view(client: Client, tenant: Tenant, world: str, **fields: object) -> Answer:
+    """Asks for one view, a small one unless told."""
+    request = _View(world=world, **{"width_px": 96, "height_px": 64, **fields})  # type: ignore[arg-type]
+    return await client.ask(VIEW, request, token=tenant.token)
+
+
+async def start(tenant: Tenant, method: str, world: str, **fields: object) -> Answer:
+    """Starts a flight or an export."""
+    request: Message
+    if method == TURNTABLE:
+        request = world_rendering_service_pb2.RenderTurntableRequest(world=world, **fields)  # type: ignore[arg-type]
+    else:
+        request = _Export(world=world, **{"formats": [_Export.FORMAT_SPZ], **fields})  # type: ignore[arg-type]
+    return await tenant.house.ask(method, request, token=tenant.token)
+
+
+async def done(tenant: Tenant, name: str, response: Message) -> Message:
+    """Waits for an operation and returns its response."""
+    request = operation_service_pb2.WaitOperationRequest(name=name, timeout={"seconds": 60})
+    answer = await tenant.house.ask("OperationService.WaitOperation", request, token=tenant.token, timeout_s=65)
+    assert answer.message.response.Unpack(response), answer.message.error
+    return response
+
+
+async def stored_file(tenant: Tenant, version: str, path: str) -> bytes:
+    """Returns the bytes of one file of a version."""
+    key = f"{version.replace('/versions/', '/v')}/{path}"
+    return b"".join([chunk async for chunk in tenant.house.store.read(key)])
+
+
+def pixels(png: bytes) -> np.ndarray:
+    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert picture is not None
+    return picture
+
+
+@covers(VIEW)
+async def test_a_view_is_drawn_from_a_circle_from_a_camera_and_from_where_a_picture_was_taken(
+    house: House, tenant: Tenant
+) -> None:
+    world = await a_world(tenant)
+    orbit = (await view(house.client, tenant, world)).message
+    assert (orbit.width_px, orbit.height_px, orbit.engine) == (96, 64, "splat-cpu")
+    assert orbit.engine_reason
+    assert len(np.unique(pixels(orbit.content).reshape(-1, 3), axis=0)) > 50
+    beside = (await view(house.client, tenant, world, orbit={"azimuth_rad": 1.0})).message
+    assert beside.content != orbit.content
+    again = (await view(house.client, tenant, world, orbit={"azimuth_rad": math.tau})).message
+    assert np.abs(pixels(again.content).astype(int) - pixels(orbit.content)).max() <= 1
+
+    camera = geometry_pb2.PinholeCamera(
+        width_px=64, height_px=48, focal_x_px=60, focal_y_px=60, centre_x_px=32, centre_y_px=24
+    )
+    camera.rotation.x = 1.0  # half a turn about x: looks along -z, y up
+    camera.position.z = 3.0
+    own = (await view(house.client, tenant, world, camera=camera)).message
+    assert (own.width_px, own.height_px) == (64, 48)
+    taken = (await view(house.client, tenant, world, picture_index=0)).message
+    assert taken.content == own.content
+
+
+@covers(VIEW)
+async def test_depth_and_normals_are_layers_of_the_same_view(house: House, tenant: Tenant) -> None:
+    world = await a_world(tenant)
+    depth = (await view(house.client, tenant, world, layer=_View.LAYER_DEPTH)).message
+    levels = pixels(depth.content)
+    assert levels.dtype == np.uint16
+    assert levels.shape == (64, 96)
+    assert 0 < depth.near_m < depth.far_m < 10
+    assert levels[0, 0] == 0, "nothing is in the corner"
+    assert levels.max() == 65535
+    normal = pixels((await view(house.client, tenant, world, layer=_View.LAYER_NORMAL)).message.content)
+    assert normal.shape == (64, 96, 3)
+
+
+@covers(VIEW)
+async def test_whatever_file_of_a_world_was_uploaded_is_drawn(house: House, tenant: Tenant) -> None:
+    drawn = [
+        pixels((await view(house.client, tenant, await tenant.upload(content, name))).message.content).astype(int)
+        for name, content in (
+            ("garden.ply", world_file(make_world())),
+            ("garden.spz", world_file(make_world(), "spz")),
+            ("garden.glb", world_file(make_world(), "glb-gaussians")),
+        )
+    ]
+    for other in drawn[1:]:
+        assert np.abs(other - drawn[0]).mean() < 2.0
+
+
+@covers(VIEW, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND")
+@covers(TURNTABLE, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND")
+@covers(EXPORT, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND")
+async def test_only_a_world_that_is_there_is_drawn(house: House, tenant: Tenant, stranger: Tenant) -> None:
+    for name, reason in (
+        (await a_world(stranger), "RESOURCE_NOT_FOUND"),
+        (f"{tenant.name_of('assets')}/versions/latest", "RESOURCE_NOT_FOUND"),
+        (await derive(tenant, {"a.txt": b"a", "b.txt": b"b"}), "FILE_NOT_FOUND"),
+    ):
+        (await view(house.client, tenant, name)).fails(reason)
+        (await start(tenant, TURNTABLE, name)).fails(reason)
+        (await start(tenant, EXPORT, name)).fails(reason)
+
+
+@covers(
+    VIEW,
+    "INVALID_WORLD_FILE",
+    "UNKNOWN_WORLD_FORMAT",
+    "WORLD_FILE_TOO_LARGE",
+    "WORLD_NOT_DRAWABLE",
+    "WORLD_TOO_DENSE",
+)
+async def test_what_is_no_world_that_can_be_drawn_is_said_to_be(house: House, tenant: Tenant) -> None:
+    ply = world_file(make_world())
+    spz_header = b"NGSP" + (3).to_bytes(4, "little") + (30_000_000).to_bytes(4, "little") + bytes(4)
+    huge = world_file(make_world(_TOO_MANY_HUGE, scale_m=50.0))
+    for name, content, reason in (
+        ("cut.ply", ply[:-10], "INVALID_WORLD_FILE"),
+        ("notes.txt", b"hello", "UNKNOWN_WORLD_FORMAT"),
+        ("bomb.spz", gzip.compress(spz_header), "WORLD_FILE_TOO_LARGE"),
+        ("mesh.glb", world_file(make_triangle(), "glb"), "WORLD_NOT_DRAWABLE"),
+        ("nothing.ply", world_file(make_world(0)), "WORLD_NOT_DRAWABLE"),
+        ("huge.ply", huge, "WORLD_TOO_DENSE"),
+    ):
+        world = await tenant.upload(content, name)
+        (await view(house.client, tenant, world, width_px=4096, height_px=4096)).fails(reason)
+
+
+@covers(VIEW, "INVALID_VIEW", "PICTURE_NOT_FOUND")
+async def test_a_view_that_is_none_is_refused(house: House, tenant: Tenant) -> None:
+    world = await a_world(tenant)
+    camera = geometry_pb2.PinholeCamera(width_px=64, height_px=48, focal_x_px=60, focal_y_px=60)
+    camera.rotation.SetInParent()
+    camera.position.SetInParent()
+    (await view(house.client, tenant, world, camera=camera)).fails("INVALID_VIEW")
+    (await view(house.client, tenant, world, orbit={"azimuth_rad": math.inf})).fails("INVALID_VIEW")
+    (await view(house.client, tenant, world, picture_index=1)).fails("PICTURE_NOT_FOUND")
+    uploaded = await tenant.upload(world_file(make_world()), "garden.ply")
+    (await view(house.client, tenant, uploaded, picture_index=0)).fails("PICTURE_NOT_FOUND")
+
+
+@covers(VIEW, "STILL_TOO_LARGE", "QUEUE_FULL")
+async def test_pictures_too_large_and_too_many_are_refused(house: House, tenant: Tenant) -> None:
+    world = await a_world(tenant, world_file(make_world(60_000, scale_m=0.002)))
+    (await view(house.client, tenant, world, width_px=4096, height_px=4096)).fails("STILL_TOO_LARGE")
+    async with house.serve("rendering", {"MAX_STILLS": "1"}) as small:
+        answers = await asyncio.gather(*(view(small.client, tenant, world, width_px=640) for _ in range(6)))
+    assert {answer.outcome for answer in answers} == {"OK", "QUEUE_FULL"}
+
+
+@covers(TURNTABLE)
+async def test_a_flight_goes_around_once(tenant: Tenant) -> None:
+    world = await a_world(tenant)
+    codec = rendering_service_pb2.RenderOverlayRequest.CODEC_VP9
+    async with tenant.house.work("rendering"):
+        fields = {"frame_count": 8, "width_px": 97, "height_px": 64, "codec": codec}
+        started = (await start(tenant, TURNTABLE, world, **fields)).message
+        response = await done(tenant, started.name, world_rendering_service_pb2.RenderTurntableResponse())
+    assert response.frame_count == 8
+    with av.open(io.BytesIO(await stored(tenant, response.asset_version))) as opened:
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in opened.decode(video=0)]
+    assert len(frames) == 8
+    assert frames[0].shape == (64, 96, 3)
+    differences = [np.abs(frame - frames[0]).mean() for frame in frames]
+    assert differences[4] > differences[0]
+
+
+@covers(EXPORT)
+async def test_a_world_is_the_same_in_every_format(tenant: Tenant) -> None:
+    world = await a_world(tenant)
+    formats = [value for value in _Export.Format.values() if value]
+    async with tenant.house.work("rendering"):
+        started = (await start(tenant, EXPORT, world, formats=formats)).message
+        response = await done(tenant, started.name, world_rendering_service_pb2.ExportWorldResponse())
+    names = ["world.ply", "world.compressed.ply", "world.splat", "world.spz", "world.glb", "world.usda"]
+    assert list(response.paths) == names
+    expected = np.sort(make_world().means_m, axis=0)
+    for path in response.paths:
+        content = read_world_file(await stored_file(tenant, response.asset_version, path), filename=path).content
+        assert isinstance(content, GaussianWorld)
+        np.testing.assert_allclose(np.sort(content.means_m, axis=0), expected, atol=5e-3)
+
+
+@covers(TURNTABLE, "REQUEST_ID_REUSED")
+@covers(EXPORT, "REQUEST_ID_REUSED")
+async def test_a_repeated_request_is_done_once(tenant: Tenant) -> None:
+    worlds = [await a_world(tenant), await a_world(tenant)]
+    for method in (TURNTABLE, EXPORT):
+        request_id = str(uuid.uuid4())
+        first = (await start(tenant, method, worlds[0], request_id=request_id)).message
+        assert (await start(tenant, method, worlds[0], request_id=request_id)).message.name == first.name
+        (await start(tenant, method, worlds[1], request_id=request_id)).fails("REQUEST_ID_REUSED")
+        cancelling = operation_service_pb2.CancelOperationRequest(name=first.name)
+        await tenant.house.ask("OperationService.CancelOperation", cancelling, token=tenant.token)
