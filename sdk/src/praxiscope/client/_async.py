@@ -19,8 +19,9 @@ from praxiscope.client._errors import PraxiscopeError, error_from_status
 from praxiscope.client._http import Transport
 from praxiscope.client._profile import Profile, read_profile
 from praxiscope.client._progress import Progress, progress_from
+from praxiscope.generation.v1 import generation_service_pb2
 from praxiscope.library.v1 import asset_pb2, asset_service_pb2, upload_service_pb2
-from praxiscope.rendering.v1 import rendering_service_pb2
+from praxiscope.rendering.v1 import rendering_service_pb2, world_rendering_service_pb2
 from praxiscope.tracking.v1 import tracking_service_pb2
 
 _Message = TypeVar("_Message", bound=Message)
@@ -35,6 +36,10 @@ _RESPONSES: Mapping[str, type[Message]] = {
         motion_service_pb2.AnalyzeMotionResponse,
         tracking_service_pb2.TrackDetectionsResponse,
         rendering_service_pb2.RenderOverlayResponse,
+        world_rendering_service_pb2.RenderTurntableResponse,
+        world_rendering_service_pb2.ExportWorldResponse,
+        generation_service_pb2.ReconstructWorldResponse,
+        generation_service_pb2.GenerateWorldResponse,
     )
 }
 
@@ -172,6 +177,63 @@ class AsyncClient:
         body = {"detections": {"path": path}, "config": config, "request_id": request_id or str(uuid.uuid4())}
         answer = await self.transport.call("POST", f"/v1/{asset_version}:trackDetections", body, is_repeatable=True)
         return str(answer["name"])
+
+    async def reconstruct_world(
+        self,
+        asset_version: str,
+        *,
+        path: str = "",
+        quality: str = "QUALITY_STANDARD",
+        max_gaussian_count: int = 0,
+        long_side_px: int = 0,
+        seed: int = 0,
+        display_name: str = "",
+        request_id: str = "",
+    ) -> str:
+        """Starts reconstructing a world from photos or a video and returns its operation's name."""
+        body = {
+            "photos": {"path": path},
+            "quality": quality,
+            "max_gaussian_count": max_gaussian_count,
+            "long_side_px": long_side_px,
+            "seed": seed,
+            "display_name": display_name,
+        }
+        return await self._start(f"/v1/{asset_version}:reconstructWorld", body, request_id)
+
+    async def generate_world(
+        self, prompt: str, *, seed: int = 0, gaussian_count: int = 0, display_name: str = "", request_id: str = ""
+    ) -> str:
+        """Starts making a world from words and returns its operation's name."""
+        body = {"prompt": prompt, "seed": seed, "gaussian_count": gaussian_count, "display_name": display_name}
+        return await self._start(f"/v1/{self.profile.project}/worlds:generate", body, request_id)
+
+    async def render_view(self, world: str, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401  the request's fields
+        """Draws one view of a world; takes RenderViewRequest's other fields and returns its response as JSON."""
+        return await self.transport.call("POST", f"/v1/{world}:renderView", question, is_repeatable=True, timeout_s=120)
+
+    async def render_turntable(
+        self,
+        world: str,
+        *,
+        start: Mapping[str, float] | None = None,
+        frame_count: int = 0,
+        width_px: int = 0,
+        height_px: int = 0,
+        request_id: str = "",
+    ) -> str:
+        """Starts a flight around a world and returns its operation's name."""
+        body = {"start": start or {}, "frame_count": frame_count, "width_px": width_px, "height_px": height_px}
+        return await self._start(f"/v1/{world}:renderTurntable", body, request_id)
+
+    async def export_world(self, world: str, *, formats: Sequence[str], request_id: str = "") -> str:
+        """Starts writing a world in other formats, as in `FORMAT_SPZ`, and returns its operation's name."""
+        return await self._start(f"/v1/{world}:exportWorld", {"formats": list(formats)}, request_id)
+
+    async def _start(self, path: str, body: Mapping[str, Any], request_id: str) -> str:
+        """Starts long work once, however often the call is repeated."""
+        body = {**body, "request_id": request_id or str(uuid.uuid4())}
+        return str((await self.transport.call("POST", path, body, is_repeatable=True))["name"])
 
     async def wait(self, operation: str, *, on_progress: OnProgress | None = None) -> Any:  # noqa: ANN401  the method's response
         """Follows an operation to its end and returns its response; a connection that breaks is made anew.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 _TRACKERS = ("bytetrack", "sort")
 _CODECS = ("av1", "vp9", "h264")
@@ -18,7 +19,9 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
     common.add_argument("--profile", default="", help="profile to use; by default the file's")
-    parser = argparse.ArgumentParser(prog="praxiscope", description="Video in, measured motion out.")
+    parser = argparse.ArgumentParser(
+        prog="praxiscope", description="Video, photos and words in, measured motion and worlds out."
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     login = commands.add_parser("login", parents=[common], help="log in and keep the login in a profile")
@@ -32,7 +35,9 @@ def _parser() -> argparse.ArgumentParser:
 
     upload = commands.add_parser("upload", parents=[common], help="upload a file and print its asset")
     upload.add_argument("file")
-    upload.add_argument("--kind", default="video", choices=["video", "image", "detections", "file"])
+    upload.add_argument(
+        "--kind", default="video", choices=["video", "image", "image_set", "world", "detections", "file"]
+    )
     upload.add_argument("--display-name", default="")
     upload.add_argument("--resume", default="", metavar="UPLOAD", help="go on with projects/…/uploads/…")
 
@@ -53,9 +58,38 @@ def _parser() -> argparse.ArgumentParser:
     track.add_argument("--lost-buffer-frames", type=int, default=0)
     track.add_argument("-o", "--output", required=True, metavar="FILE")
 
+    _add_worlds(commands, common)
     _add_operations(commands.add_parser("ops", help="long-running operations"), common)
     _add_assets(commands.add_parser("assets", help="what the project keeps"), common)
     return parser
+
+
+def _add_worlds(commands: Any, common: argparse.ArgumentParser) -> None:  # noqa: ANN401  argparse names no type for it
+    reconstruct = commands.add_parser("reconstruct", parents=[common], help="make a world from photos or a video")
+    reconstruct.add_argument("photos", nargs="+", help="photos, folders of photos, one zip, or one video")
+    reconstruct.add_argument("--quality", default="standard", choices=["draft", "standard", "high"])
+    reconstruct.add_argument("--max-gaussians", type=int, default=0, help="by default what the quality says")
+    reconstruct.add_argument("--long-side-px", type=int, default=0, help="of the pictures that are trained on")
+    reconstruct.add_argument("--seed", type=int, default=0)
+    reconstruct.add_argument("-o", "--output", required=True, metavar="FILE", help="world.spz, .ply, .splat, .glb, …")
+
+    generate = commands.add_parser("generate", parents=[common], help="make a world from words")
+    generate.add_argument("words", help="as in: 'a village by a lake on a foggy morning'")
+    generate.add_argument("--seed", type=int, default=0)
+    generate.add_argument("--gaussians", type=int, default=0, help="how many; by default 100,000")
+    generate.add_argument("-o", "--output", required=True, metavar="FILE", help="world.spz, .ply, .splat, .glb, …")
+
+    render = commands.add_parser("render", parents=[common], help="draw a world, or fly around it")
+    render.add_argument("world", help="a file, or projects/…/assets/…[/versions/…]")
+    render.add_argument("--azimuth-deg", type=float, default=0.0, help="counter-clockwise seen from above")
+    render.add_argument("--elevation-deg", type=float, default=15.0)
+    render.add_argument("--distance", type=float, default=0.0, help="from the middle, in radii of the world")
+    render.add_argument("--picture", type=int, default=-1, metavar="N", help="from where its N-th picture was taken")
+    render.add_argument("--layer", default="color", choices=["color", "depth", "normal"])
+    render.add_argument("--width-px", type=int, default=0)
+    render.add_argument("--height-px", type=int, default=0)
+    render.add_argument("--frames", type=int, default=0, help="of a flight; by default 120")
+    render.add_argument("-o", "--output", required=True, metavar="FILE", help="a .png, or an .mp4 for a flight around")
 
 
 def _add_operations(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:

@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from praxiscope.client import Client, PraxiscopeError, Profile, ProfileError, TransportError, read_profile
 from praxiscope.client._async import response_of
 from praxiscope.client._profile import write_profile
+from praxiscope.command import _worlds as worlds
 from praxiscope.command._arguments import parse
 from praxiscope.command._show import Screen
 
@@ -32,6 +33,8 @@ _ADVICE: Mapping[str, str] = {
     "INVALID_REFRESH_TOKEN": "Log in again with `praxiscope login`.",
     "PERMISSION_DENIED": "`praxiscope whoami` says what you may do; a project's owner can give you more.",
     "MEDIA_UNREADABLE": "Play the file: if it plays, send it as MP4 (H.264, H.265, VP9 or AV1).",
+    "POSE_TOOL_MISSING": "Whoever runs the platform can set it up: `make setup-poses`.",
+    "POSES_NOT_FOUND": "Take more photos, closer together, each with much of what the one before it shows.",
     "RATE_LIMITED": "Wait a little and try again.",
 }
 
@@ -235,12 +238,23 @@ def _document(message: Message) -> dict[str, Any]:
     return json.loads(json_format.MessageToJson(message, preserving_proto_field_name=True))
 
 
+def _with_client(work: Callable[..., None]) -> Callable[[argparse.Namespace, Screen], None]:
+    def run(options: argparse.Namespace, screen: Screen) -> None:
+        with _client(options, screen) as client:
+            work(options, screen, client, _send, _document)
+
+    return run
+
+
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace, Screen], None]] = {
     "login": _login,
     "whoami": _whoami,
     "upload": _upload,
     "analyze": _analyze,
     "track": _track,
+    "reconstruct": _with_client(worlds.reconstruct),
+    "generate": _with_client(worlds.generate),
+    "render": _with_client(worlds.render),
     "ops": _operations,
     "assets": _assets,
 }

@@ -1,0 +1,153 @@
+"""Commands for worlds: `reconstruct`, `generate`, `render`."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import math
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from praxiscope.client import Client, PraxiscopeError
+from praxiscope.command._show import Screen
+
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
+# What a world's file is called in an export, by the ending that was asked for.
+_FORMATS = {
+    ".compressed.ply": "FORMAT_COMPRESSED_PLY",
+    ".ply": "FORMAT_PLY",
+    ".splat": "FORMAT_SPLAT",
+    ".spz": "FORMAT_SPZ",
+    ".glb": "FORMAT_GLB",
+    ".usda": "FORMAT_USDA",
+}
+_DIRECT = {".ply": "world.ply", ".spz": "world.spz"}
+Send = Callable[[Client, str, str, Screen], Any]
+Document = Callable[[Any], dict[str, Any]]
+
+
+def reconstruct(options: argparse.Namespace, screen: Screen, client: Client, send: Send, document: Document) -> None:
+    """Photos or a video in, a world out."""
+    wanted = _format_of(options.output)
+    with tempfile.TemporaryDirectory(prefix="praxiscope-photos-") as folder:
+        file, kind = collect(options.photos, Path(folder))
+        version = send(client, str(file), kind, screen).latest_version
+    operation = client.reconstruct_world(
+        version,
+        quality=f"QUALITY_{options.quality.upper()}",
+        max_gaussian_count=options.max_gaussians,
+        long_side_px=options.long_side_px,
+        seed=options.seed,
+    )
+    with screen.stage_bars(operation) as on_progress:
+        response = client.wait(operation, on_progress=on_progress)
+    saved = _save(client, response.asset_version, options.output, wanted, screen)
+    lines = [
+        f"{response.gaussian_count} Gaussians from {response.placed_picture_count} of {response.picture_count} pictures"
+    ]
+    if response.HasField("quality"):
+        quality = response.quality
+        lines.append(
+            f"{quality.picture_count} pictures were held out: {quality.psnr_db:.2f} dB, {quality.corrected_psnr_db:.2f} dB"
+            f" with their exposure corrected, similarity {quality.ssim:.3f}"
+        )
+    lines += [f"Left out: {item.name}: {item.reason}" for item in response.left_out]
+    lines += [f"World: {response.asset_version}", str(saved)]
+    screen.result({**document(response), "operation": operation, "files": [str(saved)]}, "\n".join(lines))
+
+
+def generate(options: argparse.Namespace, screen: Screen, client: Client, send: Send, document: Document) -> None:
+    """Words in, a world out."""
+    wanted = _format_of(options.output)
+    operation = client.generate_world(options.words, seed=options.seed, gaussian_count=options.gaussians)
+    with screen.stage_bars(operation) as on_progress:
+        response = client.wait(operation, on_progress=on_progress)
+    saved = _save(client, response.asset_version, options.output, wanted, screen)
+    text = f"{response.caption}\n{response.gaussian_count} Gaussians\nWorld: {response.asset_version}\n{saved}"
+    screen.result({**document(response), "operation": operation, "files": [str(saved)]}, text)
+
+
+def render(options: argparse.Namespace, screen: Screen, client: Client, send: Send, document: Document) -> None:
+    """A world in, a picture or a flight around it out."""
+    if options.world.startswith("projects/"):
+        world = options.world if "/versions/" in options.world else f"{options.world}/versions/latest"
+    else:
+        world = send(client, options.world, "KIND_WORLD", screen).latest_version
+    orbit = {
+        "azimuth_rad": math.radians(options.azimuth_deg),
+        "elevation_rad": math.radians(options.elevation_deg),
+        "distance_radii": options.distance,
+    }
+    size = {"width_px": options.width_px, "height_px": options.height_px}
+    target = Path(options.output)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.suffix == ".png":
+        view: Mapping[str, Any] = {"orbit": orbit}
+        if options.picture >= 0:
+            view = {"picture_index": options.picture}
+        answer = client.render_view(world, layer=f"LAYER_{options.layer.upper()}", **view, **size)
+        target.write_bytes(base64.b64decode(answer["content"]))
+        engine = f"{answer['engine']}: {answer['engine_reason']}"
+        screen.result({"engine": answer["engine"], "files": [str(target)]}, f"{target}\n{engine}")
+        return
+    operation = client.render_turntable(world, start=orbit, frame_count=options.frames, **size)
+    with screen.stage_bars(operation) as on_progress:
+        response = client.wait(operation, on_progress=on_progress)
+    client.download(response.asset_version, "turntable.mp4", target)
+    screen.result(
+        {**document(response), "operation": operation, "files": [str(target)]},
+        f"{response.frame_count} frames: {target}",
+    )
+
+
+def collect(sources: Sequence[str], folder: Path) -> tuple[Path, str]:
+    """Returns the file to upload and its kind: a video or a zip as they are, photos and folders of photos as one zip.
+
+    Raises:
+        PraxiscopeError: There is no photo among them.
+        OSError: One cannot be read.
+    """
+    first = Path(sources[0])
+    if len(sources) == 1 and first.suffix.lower() in VIDEO_SUFFIXES:
+        return first, "KIND_VIDEO"
+    if len(sources) == 1 and first.suffix.lower() == ".zip":
+        return first, "KIND_IMAGE_SET"
+    photos: list[Path] = []
+    for source in map(Path, sources):
+        inside = sorted(source.iterdir()) if source.is_dir() else [source]
+        photos += [path for path in inside if not source.is_dir() or path.suffix.lower() in PHOTO_SUFFIXES]
+    if not photos:
+        raise PraxiscopeError(
+            f"There is no photo in {first}; photos end with {', '.join(sorted(PHOTO_SUFFIXES))}.", reason="NO_PHOTOS"
+        )
+    archive = folder / f"{first.stem or 'photos'}.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
+        for index, path in enumerate(photos):
+            packed.write(path, f"{index:04}-{path.name}")
+    return archive, "KIND_IMAGE_SET"
+
+
+def _format_of(output: str) -> str:
+    for ending, name in _FORMATS.items():
+        if output.lower().endswith(ending):
+            return name
+    raise PraxiscopeError(
+        f"{output} is of no format that a world can be written in; it may end with {', '.join(_FORMATS)}.",
+        reason="UNKNOWN_WORLD_FORMAT",
+    )
+
+
+def _save(client: Client, version: str, output: str, wanted: str, screen: Screen) -> Path:
+    """Downloads a world in the format of the file's name; what the asset does not have already is exported first."""
+    target = Path(output)
+    for ending, path in _DIRECT.items():
+        if wanted == _FORMATS[ending]:
+            return client.download(version, path, target)
+    operation = client.export_world(version, formats=[wanted])
+    with screen.stage_bars(operation) as on_progress:
+        response = client.wait(operation, on_progress=on_progress)
+    return client.download(response.asset_version, response.paths[0], target)

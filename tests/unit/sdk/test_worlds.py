@@ -1,0 +1,57 @@
+"""What goes to the platform for `reconstruct`, and which files can be asked for."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from praxiscope.client import PraxiscopeError
+from praxiscope.command import main
+from praxiscope.command._worlds import collect
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "garden"
+    folder.mkdir()
+    for name in ("b.jpg", "a.JPG", "c.png", "notes.txt"):
+        (folder / name).write_bytes(name.encode())
+    return folder
+
+
+def test_a_folder_of_photos_goes_as_one_zip_in_the_order_of_names(photos: Path, tmp_path: Path) -> None:
+    file, kind = collect([str(photos)], tmp_path)
+    assert (file.name, kind) == ("garden.zip", "KIND_IMAGE_SET")
+    with zipfile.ZipFile(file) as archive:
+        assert archive.namelist() == ["0000-a.JPG", "0001-b.jpg", "0002-c.png"]
+        assert archive.read("0001-b.jpg") == b"b.jpg"
+
+
+def test_photos_keep_the_order_they_were_named_in(photos: Path, tmp_path: Path) -> None:
+    file, _ = collect([str(photos / "c.png"), str(photos / "b.jpg")], tmp_path)
+    with zipfile.ZipFile(file) as archive:
+        assert archive.namelist() == ["0000-c.png", "0001-b.jpg"]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("walk.mp4", "KIND_VIDEO"), ("photos.zip", "KIND_IMAGE_SET")])
+def test_a_video_and_a_zip_go_as_they_are(tmp_path: Path, name: str, kind: str) -> None:
+    assert collect([str(tmp_path / name)], tmp_path) == (tmp_path / name, kind)
+
+
+def test_a_folder_without_photos_is_said_to_be(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PraxiscopeError, match="no photo"):
+        collect([str(tmp_path / "empty")], tmp_path)
+
+
+def test_a_format_that_no_world_has_is_refused_before_anything_is_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRAXISCOPE_HOME", str(tmp_path))
+    (tmp_path / "profiles.toml").write_text(
+        'default = "x"\n[profiles.x]\nurl = "http://127.0.0.1:9"\nproject = "projects/p"\napi_key = "pxk_1"\n'
+    )
+    assert main(["generate", "a lake", "-o", "lake.docx"]) == 1
+    assert ".spz" in capsys.readouterr().err
