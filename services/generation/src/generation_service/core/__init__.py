@@ -1,0 +1,1 @@
+"""Domain of generation: pictures, cameras and points in, a world out; no gRPC, no I/O, no clock."""
