@@ -1,0 +1,121 @@
+"""How a world is trained: one frozen value with a unit, a range and a source for each number, and three named tiers.
+
+"3DGS" is B. Kerbl et al., "3D Gaussian Splatting for Real-Time Radiance Field Rendering", SIGGRAPH 2023; "MCMC" is S. Kheradmand et al., "3D Gaussian
+Splatting as Markov Chain Monte Carlo", NeurIPS 2024. "Measured": on the fox; docs/worlds-kernels.md says what the other values gave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Literal
+
+from generation_service.core.errors import InvalidTrainingConfigError
+
+Density = Literal["gradient", "mcmc"]
+
+
+def _parameter(default: float, low: float, high: float) -> float:
+    return field(default=default, metadata={"low": low, "high": high})
+
+
+def _count(default: int, low: int, high: int) -> int:
+    return field(default=default, metadata={"low": low, "high": high})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """All numbers of a training.
+
+    Attributes:
+        step_count: Steps in all, one view each, [1, 1000000].
+        budget: Most Gaussians, [16, 20000000].
+        density: What decides where Gaussians are added: "gradient" clones and splits where the picture pulls at places (3DGS, with a budget); "mcmc" moves
+            the faint ones to where others are, and shakes all (MCMC).
+        density_from: Share of the steps after which Gaussians are first added, [0, 1].
+        density_to: Share of the steps after which none are, [0, 1].
+        density_every: Steps between two changes, [1, 10000]. 100: 3DGS's and MCMC's.
+        growth: Most that one change adds, as a share of the Gaussians there are, [0, 10]. MCMC adds 0.05; short trainings have few changes.
+        split_share: Standard deviation, in extents of the scene, above which a Gaussian is split and not cloned, [0, 1]. 0.01: 3DGS's.
+        split_shrink: What a half's scale is divided by, [1, 10]. 1.6: 3DGS's.
+        min_opacity: Fainter Gaussians are dropped or moved, [0, 1]. 0.005: 3DGS's and MCMC's.
+        opacity_pull: Weight of the mean opacity in the loss, [0, 1]. 0.01: MCMC's.
+        scale_pull: Weight of the mean standard deviation in the loss, [0, 1], per metre. 0.01: MCMC's.
+        noise: Strength of MCMC's shaking, [0, 10000000]. 5e5: MCMC's.
+        sh_degree: Highest degree of the harmonics, [0, 3].
+        sh_every: Share of the steps after which a degree is added, [0, 1]. 1/30: 3DGS's 1,000 of 30,000.
+        ssim_share: Weight of 1 - similarity against the absolute difference, [0, 1]. 0.2: 3DGS's.
+        half_size_until: Share of the steps done on pictures of half the size, [0, 1]. A quarter of the time each, and large things come first.
+        means_rate: Step of the centres at the start, in extents of the scene, [0, 1].
+        means_rate_end: The same at the end, by geometric decay, [0, 1].
+        scales_rate: Step of the scales' logarithms, [0, 1].
+        quaternions_rate: Step of the quaternions, [0, 1]. 0.001: 3DGS's.
+        opacities_rate: Step of the opacities' logits, [0, 1].
+        colors_rate: Step of the constant colour's coefficient, [0, 1].
+        harmonics_rate: Step of the other coefficients, [0, 1]. A twentieth of 0.0025: 3DGS's.
+        rates_until: Share of the steps up to which the four rates before stay, [0, 1].
+        rates_end: What they are multiplied by at the end, by geometric decay from there, [0, 1].
+        exposures_rate: Step of each view's colour correction, [0, 1]. 0: none is made.
+        start_opacity: Opacity of the first Gaussians, [0, 1]. 0.1: 3DGS's.
+        start_scale: Their standard deviation, in mean distances to the three nearest points, [0, 10]. 1: 3DGS's.
+        is_antialiased: Draw with Mip-Splatting's opacity compensation.
+        near_share: Nearest depth that is drawn, in extents of the scene, [0, 1].
+    """
+
+    step_count: int = _count(3000, 1, 1_000_000)
+    budget: int = _count(40_000, 16, 20_000_000)
+    density: Density = "gradient"
+    density_from: float = _parameter(0.03, 0.0, 1.0)
+    density_to: float = _parameter(0.6, 0.0, 1.0)
+    density_every: int = _count(100, 1, 10_000)
+    growth: float = _parameter(0.3, 0.0, 10.0)
+    split_share: float = _parameter(0.01, 0.0, 1.0)
+    split_shrink: float = _parameter(1.6, 1.0, 10.0)
+    min_opacity: float = _parameter(0.005, 0.0, 1.0)
+    opacity_pull: float = _parameter(0.0, 0.0, 1.0)
+    scale_pull: float = _parameter(0.0, 0.0, 1.0)
+    noise: float = _parameter(0.0, 0.0, 1e7)
+    sh_degree: int = _count(1, 0, 3)
+    sh_every: float = _parameter(0.2, 0.0, 1.0)
+    ssim_share: float = _parameter(0.2, 0.0, 1.0)
+    half_size_until: float = _parameter(0.0, 0.0, 1.0)
+    means_rate: float = _parameter(1.6e-4, 0.0, 1.0)
+    means_rate_end: float = _parameter(1.6e-6, 0.0, 1.0)
+    scales_rate: float = _parameter(5e-3, 0.0, 1.0)
+    quaternions_rate: float = _parameter(1e-3, 0.0, 1.0)
+    opacities_rate: float = _parameter(0.05, 0.0, 1.0)
+    colors_rate: float = _parameter(2.5e-3, 0.0, 1.0)
+    harmonics_rate: float = _parameter(1.25e-4, 0.0, 1.0)
+    rates_until: float = _parameter(0.6, 0.0, 1.0)
+    rates_end: float = _parameter(1.0, 0.0, 1.0)
+    exposures_rate: float = _parameter(2e-3, 0.0, 1.0)
+    start_opacity: float = _parameter(0.1, 0.0, 1.0)
+    start_scale: float = _parameter(1.0, 0.0, 10.0)
+    is_antialiased: bool = False
+    near_share: float = _parameter(0.01, 0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        """Checks the ranges.
+
+        Raises:
+            InvalidTrainingConfigError: A number is outside its range.
+        """
+        for entry in fields(self):
+            if "low" not in entry.metadata:
+                continue
+            value, low, high = getattr(self, entry.name), entry.metadata["low"], entry.metadata["high"]
+            if not low <= value <= high:
+                raise InvalidTrainingConfigError(
+                    f"{entry.name} must be from {low} to {high}, is {value}",
+                    metadata={"parameter": entry.name, "value": str(value)},
+                )
+        if self.density not in ("gradient", "mcmc"):
+            raise InvalidTrainingConfigError(
+                f'density must be "gradient" or "mcmc", is {self.density!r}', metadata={"parameter": "density"}
+            )
+
+
+TIERS: dict[str, TrainingConfig] = {
+    "draft": TrainingConfig(step_count=1000),
+    "standard": TrainingConfig(step_count=3000),
+    "high": TrainingConfig(step_count=7000),
+}
