@@ -1,0 +1,85 @@
+"""Worlds from photos and from words: what is accepted, and what is refused at once."""
+
+from __future__ import annotations
+
+import uuid
+
+from praxiscope.generation.v1 import generation_service_pb2
+from praxiscope.library.v1 import operation_service_pb2
+from praxiscope.type.v1 import media_pb2
+from tests.contract.test_library_assets import derive
+from tests.support.calls import Answer
+from tests.support.coverage import covers
+from tests.support.house import Tenant
+
+RECONSTRUCT, GENERATE = "GenerationService.ReconstructWorld", "GenerationService.GenerateWorld"
+
+
+async def reconstruct(tenant: Tenant, photos: str, path: str = "", **fields: object) -> Answer:
+    """Starts a reconstruction."""
+    request = generation_service_pb2.ReconstructWorldRequest(
+        photos=media_pb2.MediaRef(asset_version=photos, path=path),
+        **fields,  # type: ignore[arg-type]
+    )
+    return await tenant.house.ask(RECONSTRUCT, request, token=tenant.token)
+
+
+async def generate(tenant: Tenant, **fields: object) -> Answer:
+    """Starts making a world from words."""
+    request = generation_service_pb2.GenerateWorldRequest(parent=tenant.name, **fields)  # type: ignore[arg-type]
+    return await tenant.house.ask(GENERATE, request, token=tenant.token)
+
+
+async def cancel(tenant: Tenant, operation: str) -> None:
+    """Ends what nobody works on."""
+    request = operation_service_pb2.CancelOperationRequest(name=operation)
+    await tenant.house.ask("OperationService.CancelOperation", request, token=tenant.token)
+
+
+@covers(RECONSTRUCT)
+@covers(GENERATE)
+async def test_what_is_accepted_is_an_operation_that_says_what_it_is_about(tenant: Tenant) -> None:
+    photos = await tenant.upload(b"PK", "photos.zip")
+    for answer, target in (
+        (await reconstruct(tenant, photos), photos),
+        (await generate(tenant, prompt="a lake"), tenant.name),
+    ):
+        operation = answer.message
+        assert operation.name.startswith(f"{tenant.name}/operations/")
+        assert not operation.done
+        request = operation_service_pb2.GetOperationRequest(name=operation.name)
+        read = await tenant.house.ask("OperationService.GetOperation", request, token=tenant.token)
+        assert target in str(read.message.metadata) or target in read.message.metadata.value.decode("utf-8", "replace")
+        await cancel(tenant, operation.name)
+
+
+@covers(RECONSTRUCT, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND", "FILE_PATH_NEEDED")
+async def test_only_photos_that_are_there_are_taken(tenant: Tenant, stranger: Tenant) -> None:
+    several = await derive(tenant, {"a.zip": b"PK", "b.zip": b"PK"})
+    for photos, path, reason in (
+        (await stranger.upload(b"PK", "photos.zip"), "", "RESOURCE_NOT_FOUND"),
+        (f"{tenant.name_of('assets')}/versions/latest", "", "RESOURCE_NOT_FOUND"),
+        (several, "", "FILE_PATH_NEEDED"),
+        (several, "c.zip", "FILE_NOT_FOUND"),
+    ):
+        (await reconstruct(tenant, photos, path)).fails(reason)
+
+
+@covers(GENERATE, "UNKNOWN_MODEL")
+async def test_a_model_that_is_not_here_is_said_to_be(tenant: Tenant) -> None:
+    error = (await generate(tenant, model="marble")).fails("UNKNOWN_MODEL")
+    assert "procedural" in error.message
+
+
+@covers(RECONSTRUCT, "REQUEST_ID_REUSED")
+@covers(GENERATE, "REQUEST_ID_REUSED")
+async def test_a_repeated_request_is_accepted_once(tenant: Tenant) -> None:
+    photos, request_id = await tenant.upload(b"PK", "photos.zip"), str(uuid.uuid4())
+    first = (await reconstruct(tenant, photos, request_id=request_id)).message
+    assert (await reconstruct(tenant, photos, request_id=request_id)).message.name == first.name
+    (await reconstruct(tenant, photos, seed=7, request_id=request_id)).fails("REQUEST_ID_REUSED")
+    await cancel(tenant, first.name)
+    made = (await generate(tenant, prompt="a lake", request_id=request_id)).message
+    assert (await generate(tenant, prompt="a lake", request_id=request_id)).message.name == made.name
+    (await generate(tenant, prompt="a hill", request_id=request_id)).fails("REQUEST_ID_REUSED")
+    await cancel(tenant, made.name)
