@@ -195,7 +195,7 @@ class ReconstructionWork:
             return None
         try:
             return await asyncio.to_thread(self._restored, key, read_state)
-        except (NotFoundError, ValueError, KeyError, OSError):
+        except (NotFoundError, ValueError):
             return None  # it was being written when the worker died; the training starts anew from the poses
 
     async def _hand_over(

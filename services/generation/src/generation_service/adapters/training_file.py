@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from typing import BinaryIO
 
 import numpy as np
@@ -28,9 +29,15 @@ def read_state(file: BinaryIO) -> TrainingState:
     """Reads what `write_state` wrote.
 
     Raises:
-        ValueError: It is not such a file.
-        KeyError: An array is missing.
+        ValueError: It is not such a file, or not all of it.
     """
+    try:
+        return _read(file)
+    except (zipfile.BadZipFile, EOFError, KeyError) as error:
+        raise ValueError(f"this is no whole state of a training: {error}") from error
+
+
+def _read(file: BinaryIO) -> TrainingState:
     with np.load(file, allow_pickle=False) as arrays:
         tables = {table: {name: arrays[f"{table}.{name}"] for name in PARAMETERS} for table in _TABLES}
         return TrainingState(
