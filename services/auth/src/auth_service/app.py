@@ -106,7 +106,10 @@ async def migrate(environ: Mapping[str, str]) -> None:
 
 
 async def bootstrap(environ: Mapping[str, str]) -> None:
-    """Makes the first administrator, project and key and writes them to a file; later, renews a key that is about to end."""
+    """Makes the first administrator, project and key and writes them to a file.
+
+    Later it renews a key that is about to end, or that was made before an owner could do what one can do now.
+    """
     config = read_bootstrap_config(environ)
     connections = database.Database(config.database)
     await connections.open()
@@ -130,7 +133,9 @@ async def bootstrap(environ: Mapping[str, str]) -> None:
                 "project": names.PROJECT.format(project.project_id),
             }
         end = datetime.fromisoformat(known["api_key_expire_time"]) if "api_key_expire_time" in known else None
-        if end is None or end - datetime.now(timezone.utc) < _RENEW_KEY_BEFORE:
+        permissions = " ".join(sorted(ROLES["owner"].permissions))
+        is_outgrown = known.get("api_key_permissions", "") != permissions
+        if end is None or is_outgrown or end - datetime.now(timezone.utc) < _RENEW_KEY_BEFORE:
             key, secret = await projects.create_key(
                 names.PROJECT.parse(known["project"])[0],
                 display_name="first key",
@@ -139,7 +144,11 @@ async def bootstrap(environ: Mapping[str, str]) -> None:
                 creator=known["subject"],
                 held=ROLES["owner"].permissions,
             )
-            known |= {"api_key": secret, "api_key_expire_time": key.expire_time.isoformat()}
+            known |= {
+                "api_key": secret,
+                "api_key_expire_time": key.expire_time.isoformat(),
+                "api_key_permissions": permissions,
+            }
             _write_private(config.output, json.dumps(known, indent=2))
     finally:
         await connections.close()
