@@ -25,8 +25,10 @@ from tools.devstack.settings import CHECKOUT
 
 KERNELS = CpuKernels(CHECKOUT / ".praxiscope" / "kernels", thread_count=2)
 SIDE_PX = 40
-CONFIG = TrainingConfig(step_count=60, budget=400, density_every=10, density_from=0.1, sh_every=0.3)
-MCMC = replace(CONFIG, density="mcmc", noise=5e5, opacity_pull=0.01, scale_pull=0.01)
+CONFIG = TrainingConfig(
+    step_count=60, budget=400, density_every=10, density_from=0.1, sh_degree=1, sh_every=0.3, half_size_until=0.0
+)
+MCMC = replace(CONFIG, density="mcmc", noise=5e5)
 every_density = pytest.mark.parametrize("config", [CONFIG, MCMC], ids=["gradient", "mcmc"])
 
 

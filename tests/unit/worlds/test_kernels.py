@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -253,8 +255,9 @@ def test_huge_gaussians_are_refused_before_memory_is_taken() -> None:
 
 @every_backend
 def test_a_picture_beyond_all_bounds_is_refused(kernels: SplatKernels) -> None:
-    with pytest.raises(InvalidPictureError):
-        kernels.render(make_world(1), make_camera(1_000_000, 1_000_000), RenderOptions())
+    for size_px in ((1_000_000, 1_000_000), (100_000, 1)):
+        with pytest.raises(InvalidPictureError):
+            kernels.render(make_world(1), make_camera(*size_px), RenderOptions())
 
 
 @every_backend
@@ -361,6 +364,26 @@ def test_both_backends_step_alike(leveled: CpuKernels, has_mask: bool) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
     if mask is not None:
         assert np.array_equal(moved[0][0][~mask], start[0][~mask])
+
+
+def test_threads_that_the_system_does_not_give_are_an_error() -> None:
+    """In a process of its own, whose threads are limited to those it has."""
+    program = (
+        "import resource, sys; from pathlib import Path; from praxiscope_worlds.kernels import *;"
+        "from tests.support.worlds import *; world, camera = make_world(50), make_camera(32, 32);"
+        "kernels = CpuKernels(Path(sys.argv[1]), thread_count=64);"
+        # What a thread's stack takes is address space.
+        "used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize();"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), used + (64 << 20)))\n"
+        "try: kernels.render(world, camera, RenderOptions())\n"
+        "except KernelsBusyError as error: print(error.reason)"
+    )
+    environment = {"PYTHONPATH": str(CHECKOUT), "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", program, str(FOLDER)]
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=CHECKOUT, env=environment, timeout=60
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "KERNELS_BUSY"), done.stderr
 
 
 def test_a_folder_without_a_library_is_told(tmp_path: Path) -> None:

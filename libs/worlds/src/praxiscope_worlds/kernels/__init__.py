@@ -7,7 +7,12 @@ One interface, `SplatKernels`, and two backends of it that are named by whoever 
 """
 
 from praxiscope_worlds.kernels._cpu import CpuKernels
-from praxiscope_worlds.kernels._errors import InvalidPictureError, KernelsMissingError, WorldTooDenseError
+from praxiscope_worlds.kernels._errors import (
+    InvalidPictureError,
+    KernelsBusyError,
+    KernelsMissingError,
+    WorldTooDenseError,
+)
 from praxiscope_worlds.kernels._reference import ReferenceKernels
 from praxiscope_worlds.kernels._types import (
     AdamSettings,
@@ -23,6 +28,7 @@ __all__ = [
     "AdamSettings",
     "CpuKernels",
     "InvalidPictureError",
+    "KernelsBusyError",
     "KernelsMissingError",
     "PictureGradients",
     "PictureLoss",

@@ -12,7 +12,12 @@ from jaxtyping import Bool, Float32
 
 from praxiscope_worlds._camera import Camera
 from praxiscope_worlds._gaussians import GaussianWorld
-from praxiscope_worlds.kernels._errors import InvalidPictureError, KernelsMissingError, WorldTooDenseError
+from praxiscope_worlds.kernels._errors import (
+    InvalidPictureError,
+    KernelsBusyError,
+    KernelsMissingError,
+    WorldTooDenseError,
+)
 from praxiscope_worlds.kernels._types import (
     AdamSettings,
     PictureGradients,
@@ -331,17 +336,23 @@ def _read_flags() -> set[str]:
     return set()
 
 
+def _succeed(code: int) -> None:
+    """What every function's return goes through."""
+    if code:
+        raise KernelsBusyError
+
+
 def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
     pointers = {"splat_prepare": (_View, _World, _Scratch), "splat_draw": (_View, _Scratch, _Picture)}
     pointers["splat_differentiate"] = (_View, _World, _Scratch, _Picture, _Picture, _Gradients)
     for name, structures in pointers.items():
         function = getattr(library, name)
-        function.argtypes, function.restype = [POINTER(structure) for structure in structures], None
+        function.argtypes, function.restype = [POINTER(structure) for structure in structures], _succeed
     library.splat_loss_scratch_size.argtypes, library.splat_loss_scratch_size.restype = [c_int32, c_int32], c_int64
     library.splat_loss.argtypes = [c_int32, c_int32, c_int32, c_float, *[c_void_p] * 5]
-    library.splat_loss.restype = None
+    library.splat_loss.restype = _succeed
     library.splat_adam.argtypes = [c_int64, c_int32, c_int32, c_void_p, *[c_float] * 4, *[c_void_p] * 5]
-    library.splat_adam.restype = None
+    library.splat_adam.restype = _succeed
     return library
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from praxiscope_common.errors import InvalidInputError, PreconditionError
+from praxiscope_common.errors import ExhaustedError, InvalidInputError, PreconditionError
 
 
 class InvalidPictureError(InvalidInputError):
@@ -21,3 +21,9 @@ class KernelsMissingError(PreconditionError):
     """The library of the kernels is not there, or does not run on this machine."""
 
     reason = "KERNELS_MISSING"
+
+
+class KernelsBusyError(ExhaustedError):
+    """The system gives no more threads or memory; try again later, or with fewer threads."""
+
+    reason = "KERNELS_BUSY"

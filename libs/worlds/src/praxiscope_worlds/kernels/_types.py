@@ -21,6 +21,7 @@ MIN_TRANSMITTANCE = 1e-4
 FRAME_MARGIN = 0.15
 # 2^26 pixels, 8192 x 8192: about 2 GB with depth and normals.
 MAX_PIXEL_COUNT = 1 << 26
+MAX_SIDE_PX = 1 << 16
 SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2
 SSIM_SIGMA_PX, SSIM_REACH_PX = 1.5, 5
 
@@ -180,7 +181,8 @@ class SplatKernels(Protocol):
 
         Raises:
             WorldTooDenseError: More intersections than the options allow.
-            InvalidPictureError: The picture has more than 2^26 pixels.
+            InvalidPictureError: The picture has more than 2^26 pixels, or a side of more than 2^16.
+            KernelsBusyError: The system gives no more threads or memory.
         """
         ...
 
@@ -236,11 +238,11 @@ def check_picture(camera: Camera) -> None:
     """Refuses a picture that would take too much memory.
 
     Raises:
-        InvalidPictureError: It has more than 2^26 pixels.
+        InvalidPictureError: It has more than 2^26 pixels, or a side of more than 2^16.
     """
-    if camera.width_px * camera.height_px > MAX_PIXEL_COUNT:
+    if camera.width_px * camera.height_px > MAX_PIXEL_COUNT or max(camera.width_px, camera.height_px) > MAX_SIDE_PX:
         raise InvalidPictureError(
-            f"A picture may have 2^26 pixels, {camera.width_px} x {camera.height_px} has more; draw it in parts.",
+            f"A picture may have 2^26 pixels and sides of 2^16, {camera.width_px} x {camera.height_px} has more; draw it in parts.",
             metadata={"width_px": str(camera.width_px), "height_px": str(camera.height_px)},
         )
 

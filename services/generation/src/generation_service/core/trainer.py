@@ -204,7 +204,7 @@ class WorldTrainer:
                 step=self._step,
                 settings=self._adam,
             )
-        if config.density == "mcmc" and config.noise > 0.0:
+        if config.noise > 0.0:
             size = config.noise * config.means_rate * means_decay * self._extent_m
             shake(gaussians, size=size, random=self._random(_NOISE, self._step))
 

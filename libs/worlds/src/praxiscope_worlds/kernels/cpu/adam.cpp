@@ -9,10 +9,10 @@ namespace splat {
 
 // Moves [N, width] parameters in place. `steps_size` [width] is the learning rate of each column over the first moment's correction; `is_moved` [N] or null: rows
 // whose byte is 0 keep their values and moments.
-extern "C" void splat_adam(int64_t count, int32_t width, int32_t thread_count, const float* step_sizes, float beta1, float beta2, float epsilon,
-                           float second_correction, const uint8_t* is_moved, const float* gradients, float* first, float* second, float* values) {
+extern "C" int32_t splat_adam(int64_t count, int32_t width, int32_t thread_count, const float* step_sizes, float beta1, float beta2, float epsilon,
+                              float second_correction, const uint8_t* is_moved, const float* gradients, float* first, float* second, float* values) {
     const float inverse_root = 1.0f / std::sqrt(second_correction);
-    Team::run(thread_count, [&](Team& team, int i_thread) {
+    const bool is_done = Team::run(thread_count, [&](Team& team, int i_thread) {
         int64_t begin, end;
         team.share(count, 16, i_thread, &begin, &end);
         auto move = [&](int64_t from, int64_t to) {  // rows [from, to), as one line of values
@@ -31,6 +31,7 @@ extern "C" void splat_adam(int64_t count, int32_t width, int32_t thread_count, c
         for (int64_t row = begin; row < end; ++row)
             if (is_moved[row] != 0) move(row, row + 1);
     });
+    return is_done ? 0 : 1;
 }
 
 }  // namespace splat

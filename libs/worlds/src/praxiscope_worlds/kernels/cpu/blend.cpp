@@ -310,10 +310,10 @@ void list_tiles(Team& team, int i_thread, const Tiles& tiles, const SplatScratch
 
 }  // namespace
 
-extern "C" void splat_draw(const SplatView* view, const SplatScratch* scratch, const SplatPicture* picture) {
+extern "C" int32_t splat_draw(const SplatView* view, const SplatScratch* scratch, const SplatPicture* picture) {
     const Tiles tiles(*view);
     std::atomic<int64_t> next{0};
-    Team::run(view->thread_count, [&](Team& team, int i_thread) {
+    const bool is_done = Team::run(view->thread_count, [&](Team& team, int i_thread) {
         list_tiles(team, i_thread, tiles, *scratch);
         for (int64_t i_tile; (i_tile = next.fetch_add(1)) < tiles.count;) {
             if (view->has_geometry)
@@ -322,13 +322,14 @@ extern "C" void splat_draw(const SplatView* view, const SplatScratch* scratch, c
                 draw_tile<false>(*view, tiles, *scratch, *picture, i_tile);
         }
     });
+    return is_done ? 0 : 1;
 }
 
-extern "C" void splat_differentiate(const SplatView* view, const SplatWorld* world, const SplatScratch* scratch, const SplatPicture* picture,
-                                    const SplatPicture* picture_gradients, const SplatGradients* gradients) {
+extern "C" int32_t splat_differentiate(const SplatView* view, const SplatWorld* world, const SplatScratch* scratch, const SplatPicture* picture,
+                                       const SplatPicture* picture_gradients, const SplatGradients* gradients) {
     const Tiles tiles(*view);
     std::atomic<int64_t> next{0};
-    Team::run(view->thread_count, [&](Team& team, int i_thread) {
+    const bool is_done = Team::run(view->thread_count, [&](Team& team, int i_thread) {
         for (int64_t i_tile; (i_tile = next.fetch_add(1)) < tiles.count;) {
             if (view->has_geometry)
                 differentiate_tile<true>(*view, tiles, *scratch, *picture, *picture_gradients, gradients->sums, i_tile);
@@ -340,6 +341,7 @@ extern "C" void splat_differentiate(const SplatView* view, const SplatWorld* wor
         team.share(world->count, 16, i_thread, &begin, &end);
         project_backward(*view, *world, *scratch, *gradients, begin, end);
     });
+    return is_done ? 0 : 1;
 }
 
 }  // namespace splat

@@ -14,6 +14,8 @@ namespace splat {
 namespace {
 
 constexpr int kReach = 5, kTaps = 2 * kReach + 1;
+// Blurred on the way there (x, y, x x + y y, x y: the squares are only wanted together), and on the way back (slopes by x, by the squares, by x y).
+constexpr int kThere = 4, kBack = 3, kFields = kThere + kBack;
 constexpr float kC1 = 0.01f * 0.01f, kC2 = 0.03f * 0.03f;
 
 struct Window {
@@ -50,51 +52,49 @@ SPLAT_INLINE Floats blur_down(const float* plane, int64_t stride, int row, int h
 
 }  // namespace
 
-// Planes of the scratch have rows of a whole number of vectors; it holds 8 * 3 * H of them.
+// Planes of the scratch have rows of a whole number of vectors; it holds 7 * 3 * H of them.
 extern "C" int64_t splat_loss_scratch_size(int32_t width, int32_t height) {
     const int64_t stride = (width + kLanes - 1) / kLanes * kLanes;
-    return 8 * 3 * stride * height;
+    return kFields * 3 * stride * height;
 }
 
 // `drawn`, `wanted`, `gradient`: [3, H, W]. `means`: mean absolute difference, mean SSIM.
-extern "C" void splat_loss(int32_t width, int32_t height, int32_t thread_count, float ssim_share, const float* drawn, const float* wanted,
-                           float* scratch, float* gradient, double* means) {
+extern "C" int32_t splat_loss(int32_t width, int32_t height, int32_t thread_count, float ssim_share, const float* drawn, const float* wanted,
+                              float* scratch, float* gradient, double* means) {
     const Window window;
     const int64_t plane = int64_t{width} * height, stride = (width + kLanes - 1) / kLanes * kLanes, wide_plane = stride * height;
     const float per_value = 1.0f / static_cast<float>(3 * plane);
     std::vector<double> absolute(thread_count, 0.0), similar(thread_count, 0.0);
-    Team::run(thread_count, [&](Team& team, int i_thread) {
+    const bool is_done = Team::run(thread_count, [&](Team& team, int i_thread) {
         int64_t begin, end;
         team.share(3 * int64_t{height}, 1, i_thread, &begin, &end);
-        // Five fields blurred along rows: x, y, x x, y y, x y.
-        std::vector<PaddedRow> rows(5, PaddedRow(width));
+        std::vector<PaddedRow> rows(kThere, PaddedRow(width));
         for (int64_t i_row = begin; i_row < end; ++i_row) {
             const float *x = drawn + i_row * width, *y = wanted + i_row * width;
             for (int i = 0; i < width; ++i) {
                 rows[0].inner()[i] = x[i];
                 rows[1].inner()[i] = y[i];
-                rows[2].inner()[i] = x[i] * x[i];
-                rows[3].inner()[i] = y[i] * y[i];
-                rows[4].inner()[i] = x[i] * y[i];
+                rows[2].inner()[i] = x[i] * x[i] + y[i] * y[i];
+                rows[3].inner()[i] = x[i] * y[i];
             }
-            for (int field = 0; field < 5; ++field) {
+            for (int field = 0; field < kThere; ++field) {
                 float* to = scratch + field * 3 * wide_plane + i_row * stride;
                 for (int i = 0; i < width; i += kLanes) store(to + i, blur_along(rows[field], i, window));
             }
         }
         team.wait_for_all();
         // Down the columns, the similarity, its slopes by the three blurred fields that hold x, and these along rows again.
-        std::vector<PaddedRow> slopes(3, PaddedRow(width));
+        std::vector<PaddedRow> slopes(kBack, PaddedRow(width));
         for (int64_t i_row = begin; i_row < end; ++i_row) {
             const int row = static_cast<int>(i_row % height);
             const float* top = scratch + i_row / height * wide_plane;
             Floats total = {};
             for (int i = 0; i < width; i += kLanes) {
-                Floats blurred[5];
-                for (int field = 0; field < 5; ++field) blurred[field] = blur_down(top + field * 3 * wide_plane, stride, row, height, i, window);
+                Floats blurred[kThere];
+                for (int field = 0; field < kThere; ++field) blurred[field] = blur_down(top + field * 3 * wide_plane, stride, row, height, i, window);
                 const Floats mx = blurred[0], my = blurred[1];
-                const Floats n1 = 2.0f * mx * my + kC1, n2 = 2.0f * (blurred[4] - mx * my) + kC2;
-                const Floats d1 = mx * mx + my * my + kC1, d2 = (blurred[2] - mx * mx) + (blurred[3] - my * my) + kC2;
+                const Floats n1 = 2.0f * mx * my + kC1, n2 = 2.0f * (blurred[3] - mx * my) + kC2;
+                const Floats d1 = mx * mx + my * my + kC1, d2 = blurred[2] - (mx * mx + my * my) + kC2;
                 const Floats inverse = 1.0f / (d1 * d2), similarity = n1 * n2 * inverse;
                 const Floats inverse_d2 = d1 * inverse, inverse_d1 = d2 * inverse;
                 const Floats by_xy = 2.0f * n1 * inverse, by_xx = -similarity * inverse_d2;
@@ -106,18 +106,18 @@ extern "C" void splat_loss(int32_t width, int32_t height, int32_t thread_count, 
                 store(slopes[2].inner() + i, by_xy * here);
             }
             for (int i = 0; i < kLanes; ++i) similar[i_thread] += total[i];
-            for (int field = 0; field < 3; ++field) {
-                float* to = scratch + (5 + field) * 3 * wide_plane + i_row * stride;
+            for (int field = 0; field < kBack; ++field) {
+                float* to = scratch + (kThere + field) * 3 * wide_plane + i_row * stride;
                 for (int i = 0; i < width; i += kLanes) store(to + i, blur_along(slopes[field], i, window));
             }
         }
         team.wait_for_all();
-        std::vector<float> own(3 * stride);
-        const float* fields = scratch + 15 * wide_plane;
+        std::vector<float> own(kBack * stride);
+        const float* fields = scratch + kThere * 3 * wide_plane;
         for (int64_t i_row = begin; i_row < end; ++i_row) {
             const int row = static_cast<int>(i_row % height);
             const float* top = fields + i_row / height * wide_plane;
-            for (int field = 0; field < 3; ++field)
+            for (int field = 0; field < kBack; ++field)
                 for (int i = 0; i < width; i += kLanes)
                     store(own.data() + field * stride + i, blur_down(top + field * 3 * wide_plane, stride, row, height, i, window));
             const float *x = drawn + i_row * width, *y = wanted + i_row * width;
@@ -134,11 +134,13 @@ extern "C" void splat_loss(int32_t width, int32_t height, int32_t thread_count, 
             absolute[i_thread] += sum;
         }
     });
+    if (!is_done) return 1;
     means[0] = means[1] = 0.0;
     for (int i = 0; i < thread_count; ++i) {
         means[0] += absolute[i] * per_value;
         means[1] += similar[i] * per_value;
     }
+    return 0;
 }
 
 }  // namespace splat

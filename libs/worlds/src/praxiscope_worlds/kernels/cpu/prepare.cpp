@@ -1,6 +1,7 @@
 // What comes before blending: projection, the order by depth, and how many Gaussians each tile will hold.
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "splat.hpp"
 #include "team.hpp"
@@ -41,13 +42,13 @@ void sort_by_depth(Team& team, int i_thread, uint64_t* keys, uint64_t* other, in
 
 }  // namespace
 
-extern "C" void splat_prepare(const SplatView* view, const SplatWorld* world, const SplatScratch* scratch) {
+static bool prepare(const SplatView* view, const SplatWorld* world, const SplatScratch* scratch) {
     const Tiles tiles(*view);
     const int thread_count = view->thread_count;
     std::vector<int64_t> seen(thread_count), unusable(thread_count), begins(thread_count);
     std::vector<int32_t> histograms(int64_t{thread_count} * kDigits);
     int64_t seen_count = 0;
-    Team::run(thread_count, [&](Team& team, int i_thread) {
+    const bool is_done = Team::run(thread_count, [&](Team& team, int i_thread) {
         int64_t begin, end;
         team.share(world->count, 16, i_thread, &begin, &end);
         begins[i_thread] = begin;
@@ -80,11 +81,21 @@ extern "C" void splat_prepare(const SplatView* view, const SplatWorld* world, co
         }
         scratch->thread_counts[i_thread] = total;
     });
+    if (!is_done) return false;
     scratch->totals[0] = seen_count;
     scratch->totals[1] = scratch->totals[2] = 0;
     for (int i = 0; i < thread_count; ++i) {
         scratch->totals[1] += scratch->thread_counts[i];
         scratch->totals[2] += unusable[i];
+    }
+    return true;
+}
+
+extern "C" int32_t splat_prepare(const SplatView* view, const SplatWorld* world, const SplatScratch* scratch) {
+    try {
+        return prepare(view, world, scratch) ? 0 : 1;
+    } catch (const std::bad_alloc&) {
+        return 1;
     }
 }
 

@@ -1,7 +1,8 @@
 // The C interface. All memory is the caller's; `_cpu.py` mirrors these structures.
 //
 // A picture is drawn in two calls: `splat_prepare` projects, sorts by depth and counts what each tile will hold, so that the caller knows what the second
-// one needs; `splat_draw` fills the tiles' lists and blends. `splat_differentiate` goes back the same way.
+// one needs; `splat_draw` fills the tiles' lists and blends. `splat_differentiate` goes back the same way. Every function returns 0, or 1 where the system gave no
+// threads or memory and nothing was done.
 #pragma once
 
 #include <cstdint>
@@ -69,10 +70,10 @@ struct SplatGradients {
     float* screen;  // [N] length of the gradient of the place in the picture, per pixel
 };
 
-void splat_prepare(const SplatView* view, const SplatWorld* world, const SplatScratch* scratch);
-void splat_draw(const SplatView* view, const SplatScratch* scratch, const SplatPicture* picture);
-void splat_differentiate(const SplatView* view, const SplatWorld* world, const SplatScratch* scratch, const SplatPicture* picture,
-                         const SplatPicture* picture_gradients, const SplatGradients* gradients);
+int32_t splat_prepare(const SplatView* view, const SplatWorld* world, const SplatScratch* scratch);
+int32_t splat_draw(const SplatView* view, const SplatScratch* scratch, const SplatPicture* picture);
+int32_t splat_differentiate(const SplatView* view, const SplatWorld* world, const SplatScratch* scratch, const SplatPicture* picture,
+                            const SplatPicture* picture_gradients, const SplatGradients* gradients);
 }
 
 struct Tiles {

@@ -3,8 +3,10 @@
 // Not OpenMP: whether its threads spin is a variable of the environment that is read once, when the process loads it, and its pool does not outlive a fork.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -38,19 +40,45 @@ class Team {
         *end = std::min(count, blocks * (i_thread + 1) / size_ * block);
     }
 
-    // Runs work(team, i_thread) on every thread, the caller's among them.
+    // Runs work(team, i_thread) on every thread, the caller's among them. Says whether it did: where the system gives no more threads, nothing is run.
     template <typename Work>
-    static void run(int size, Work work) {
+    [[nodiscard]] static bool run(int size, Work work) {
         Team team(size);
         std::vector<std::thread> others;
-        others.reserve(size - 1);
-        for (int i_thread = 1; i_thread < size; ++i_thread) others.emplace_back([&, i_thread] { work(team, i_thread); });
+        try {
+            others.reserve(size - 1);
+            for (int i_thread = 1; i_thread < size; ++i_thread)
+                others.emplace_back([&, i_thread] {
+                    if (team.may_start()) work(team, i_thread);
+                });
+        } catch (const std::exception&) {  // std::system_error or std::bad_alloc
+            team.open_gate(Gate::kClosed);
+            for (std::thread& other : others) other.join();
+            return false;
+        }
+        team.open_gate(Gate::kOpen);
         work(team, 0);
         for (std::thread& other : others) other.join();
+        return true;
     }
 
   private:
+    enum class Gate { kWaiting, kOpen, kClosed };
+
+    bool may_start() {
+        std::unique_lock<std::mutex> lock(mutex_);
+        all_here_.wait(lock, [&] { return gate_ != Gate::kWaiting; });
+        return gate_ == Gate::kOpen;
+    }
+
+    void open_gate(Gate gate) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        gate_ = gate;
+        all_here_.notify_all();
+    }
+
     const int size_;
+    Gate gate_ = Gate::kWaiting;
     int arrived_ = 0;
     int64_t turn_ = 0;
     std::mutex mutex_;
