@@ -23,7 +23,7 @@ from tests.contract.test_library_uploads import stored
 from tests.support.calls import Answer, Client
 from tests.support.coverage import covers
 from tests.support.house import House, Tenant
-from tests.support.worlds import camera_in_front, cameras_file, make_triangle, make_world, world_file
+from tests.support.world_files import camera_in_front, cameras_file, make_triangle, make_world, world_file
 
 _View = world_rendering_service_pb2.RenderViewRequest
 _Export = world_rendering_service_pb2.ExportWorldRequest

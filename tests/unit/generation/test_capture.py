@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from generation_service.core.capture import fit_size, scale_camera, split_pictures
-from tests.support.worlds import camera_in_front
+from tests.support.world_files import camera_in_front
 
 
 @pytest.mark.parametrize(("count", "held_out"), [(0, ()), (11, ()), (12, (0, 8)), (50, (0, 8, 16, 24, 32, 40, 48))])

@@ -10,7 +10,7 @@ import pytest
 from generation_service.adapters.posed_pictures import LeftOut, PosedPictures, read_posed, write_posed
 from generation_service.adapters.training_file import read_state, write_state
 from generation_service.core.types import PARAMETERS, SparsePoints, TrainingState, View
-from tests.support.worlds import camera_in_front
+from tests.support.world_files import camera_in_front
 
 
 def a_state(count: int = 5) -> TrainingState:

@@ -19,7 +19,7 @@ from rendering_service.core.world_view import (
     normal_levels,
     orbit_camera,
 )
-from tests.support.worlds import camera_in_front, make_world
+from tests.support.world_files import camera_in_front, make_world
 
 BOUNDS = Bounds(middle_m=np.array([1.0, 2.0, 3.0]), radius_m=2.0)
 
