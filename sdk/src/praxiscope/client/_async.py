@@ -208,9 +208,16 @@ class AsyncClient:
         body = {"prompt": prompt, "seed": seed, "gaussian_count": gaussian_count, "display_name": display_name}
         return await self._start(f"/v1/{self.profile.project}/worlds:generate", body, request_id)
 
-    async def render_view(self, world: str, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401  the request's fields
-        """Draws one view of a world; takes RenderViewRequest's other fields and returns its response as JSON."""
-        return await self.transport.call("POST", f"/v1/{world}:renderView", question, is_repeatable=True, timeout_s=120)
+    async def render_view(
+        self,
+        world: str,
+        **question: Any,  # noqa: ANN401  the request's fields
+    ) -> world_rendering_service_pb2.RenderViewResponse:
+        """Draws one view of a world; takes RenderViewRequest's other fields."""
+        answer = await self.transport.call(
+            "POST", f"/v1/{world}:renderView", question, is_repeatable=True, timeout_s=120
+        )
+        return _parse(answer, world_rendering_service_pb2.RenderViewResponse())
 
     async def render_turntable(
         self,

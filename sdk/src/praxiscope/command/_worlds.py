@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import math
 import tempfile
 import zipfile
@@ -90,9 +89,9 @@ def render(options: argparse.Namespace, screen: Screen, client: Client, send: Se
         if options.picture >= 0:
             view = {"picture_index": options.picture}
         answer = client.render_view(world, layer=f"LAYER_{options.layer.upper()}", **view, **size)
-        target.write_bytes(base64.b64decode(answer["content"]))
-        engine = f"{answer['engine']}: {answer['engine_reason']}"
-        screen.result({"engine": answer["engine"], "files": [str(target)]}, f"{target}\n{engine}")
+        target.write_bytes(answer.content)
+        text = f"{target}\n{answer.engine}: {answer.engine_reason}"
+        screen.result({"engine": answer.engine, "files": [str(target)]}, text)
         return
     operation = client.render_turntable(world, start=orbit, frame_count=options.frames, **size)
     with screen.stage_bars(operation) as on_progress:
