@@ -4,7 +4,7 @@ VENV := .venv/bin
 PYTEST := $(VENV)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-development up down status logs demo test test-unit test-contract test-integration test-e2e golden proto proto-check fmt lint types arch bench chaos fuzz picture accuracy licences locks clean
+.PHONY: help setup setup-development setup-poses up down status logs demo test test-unit test-contract test-integration test-e2e golden proto proto-check fmt lint types arch bench chaos fuzz picture accuracy licences locks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ setup: ## Set up what a user needs: environments, gateway, models, sample video
 
 setup-development: ## Set up what a contributor needs on top of that
 	@$(PYTHON) -m tools.setup development
+
+setup-poses: ## Set up COLMAP, which finds where photos were taken from; GPL, in an environment of its own
+	@$(PYTHON) -m tools.setup poses
 
 up: setup ## Start the whole stack on this machine and wait until it is ready
 	@$(VENV)/python -m tools.devstack up

@@ -20,6 +20,7 @@ PARTS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("memory: long videos, two at once", ("-m", "bench.memory"), True),
     ("overlay", ("bench/overlay.py",), False),
     ("worlds-files: formats written and read", ("-m", "bench.worlds_files"), False),
+    ("poses: where photos were taken from", ("-m", "bench.poses"), False),
     ("tracking: quality and speed beside peers", ("-m", "bench.tracking"), False),
     ("worlds: drawing, gradients, training", ("-m", "bench.worlds"), False),
 )

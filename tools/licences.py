@@ -25,6 +25,8 @@ _ACCEPTED_ANYWAY = {
 }
 # Shared objects that a wheel brings under another licence than its own.
 _GPL_OBJECTS = re.compile(r"libx26[45]")
+# Wheels that say BSD and have GPL code linked in, which no metadata tell; they may be in environments of their own only.
+_GPL_INSIDE = {"pycolmap": "docs/adr/0011-colmap-in-a-program-of-its-own.md"}
 _GPL_OBJECTS_ACCEPTED = {"av": "docs/adr/0005-pyav-and-gpl-codecs.md"}
 
 
@@ -92,6 +94,8 @@ def problems_of(package: Package) -> Iterator[str]:
     is_lesser = "LGPL" in package.licence or "Lesser" in package.licence
     if _REFUSED.search(package.licence) and not is_lesser and name not in _ACCEPTED_ANYWAY:
         yield f"{package.name} is under {package.licence}."
+    if name in _GPL_INSIDE:
+        yield f"{package.name} has GPL code linked in; see {_GPL_INSIDE[name]}."
     found = [item for item in package.objects if _GPL_OBJECTS.search(item)]
     if found and name not in _GPL_OBJECTS_ACCEPTED:
         yield f"{package.name} brings {', '.join(found)}."

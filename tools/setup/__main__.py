@@ -1,4 +1,4 @@
-"""`python3 -m tools.setup {services,development,bench}`: everything `make demo` and `make test` need, into this checkout and nowhere else.
+"""`python3 -m tools.setup {services,development,bench,poses}`: everything `make demo` and `make test` need, into this checkout and nowhere else.
 
 Runs with any Python 3.11 and its standard library. Steps that do not need each other run side by side; a step whose inputs have not changed is passed over.
 """
@@ -35,8 +35,8 @@ class SetupError(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """Runs every step and returns the exit code."""
-    if len(arguments) != 1 or arguments[0] not in {"services", "development", "bench"}:
-        sys.stderr.write("usage: python3 -m tools.setup {services,development,bench}\n")
+    if len(arguments) != 1 or arguments[0] not in {"services", "development", "bench", "poses"}:
+        sys.stderr.write("usage: python3 -m tools.setup {services,development,bench,poses}\n")
         return 2
     started_s = time.monotonic()
     try:
@@ -45,6 +45,9 @@ def main(arguments: Sequence[str]) -> int:
         if arguments[0] == "bench":
             _peers()
             return 0
+        if arguments[0] == "poses":
+            _peer_environment("poses")
+            return 0
         with ThreadPoolExecutor(5) as pool:
             environment = pool.submit(_environment, arguments[0])
             gateway = pool.submit(_gateway)
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
             sample = pool.submit(_sample)
             steps = [environment, gateway, models, sample, pool.submit(_kernels)]
             if arguments[0] == "development":
-                steps.append(pool.submit(_outside_tools))
+                steps += [pool.submit(_outside_tools), pool.submit(_peer_environment, "poses")]
             _join(steps)
     except SetupError as error:
         sys.stderr.write(f"\nSet-up failed: {error}\n")
@@ -92,6 +95,7 @@ def _environment(kind: str) -> None:
 def _peers() -> None:
     """The environments of what `make bench` measures beside us; nothing of ours is in them."""
     _peer_environment("bench")
+    _peer_environment("poses")
     _peer_environment("bench-trackers")
 
 

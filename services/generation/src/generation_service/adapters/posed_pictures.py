@@ -107,6 +107,12 @@ def read_posed(file: BinaryIO) -> PosedPictures:
     )
 
 
+def cameras_json(names: Sequence[str], cameras: Sequence[Camera]) -> bytes:
+    """Returns the file `cameras.json` of a world: from where its pictures were taken."""
+    pairs = zip(names, cameras, strict=True)
+    return json.dumps([{"name": name, **camera_json(camera)} for name, camera in pairs]).encode()
+
+
 def camera_json(camera: Camera) -> dict[str, Any]:
     """Returns a camera as plain values; lengths in pixels, the transform `world_from_camera` by rows."""
     return {

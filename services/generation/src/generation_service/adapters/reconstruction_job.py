@@ -6,7 +6,6 @@ photos or video -> PhotoReader -> find_poses -> posed pictures -> WorldTrainer -
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import tempfile
 import threading
@@ -24,7 +23,7 @@ from generation_service.adapters.photos import Photo, PhotoLimits, PhotoReader
 from generation_service.adapters.posed_pictures import (
     LeftOut,
     PosedPictures,
-    camera_json,
+    cameras_json,
     read_posed,
     reduce_posed,
     write_posed,
@@ -215,11 +214,8 @@ class ReconstructionWork:
         )
         outputs = OutputFolder(self.library, self.files.store, operation=context.operation.name, name="world")
         await put_world(outputs, world, described, thumbnail)
-        cameras = [
-            {"name": name, **camera_json(view.camera)}
-            for name, view in zip(pictures.names, pictures.views, strict=True)
-        ]
-        await outputs.put("cameras.json", "application/json", json.dumps(cameras).encode())
+        cameras = cameras_json(pictures.names, [view.camera for view in pictures.views])
+        await outputs.put("cameras.json", "application/json", cameras)
         points = b"".join(write_world_file(_points_mesh(pictures), format_name="mesh-ply"))
         await outputs.put("points.ply", FORMATS["mesh-ply"].media_type, points)
         version = await outputs.commit(
