@@ -4,7 +4,7 @@ VENV := .venv/bin
 PYTEST := $(VENV)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-development setup-poses up down status logs demo test test-unit test-contract test-integration test-e2e golden proto proto-check fmt lint types arch bench chaos fuzz picture accuracy licences locks clean
+.PHONY: help setup setup-development setup-poses up down status logs demo demo-worlds test test-unit test-contract test-integration test-e2e golden proto proto-check fmt lint types arch bench chaos fuzz picture accuracy licences locks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ logs: ## Follow the stack's log
 
 demo: setup ## Analyse a real video end to end and write out/demo
 	@$(VENV)/python -m tools.demo
+
+demo-worlds: setup setup-poses ## Make a world of words, photograph it, reconstruct it from the photos, write out/demo-worlds
+	@$(VENV)/python -m tools.demo_worlds
 
 test: setup-development ## Run everything that a contributor must pass
 	@$(VENV)/python -m tools.check

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     started_s = time.monotonic()
     was_up = read_state(read_settings(os.environ)).is_alive
-    if _devstack("up", quiet=True):
+    if run_devstack("up", quiet=True):
         return 1
     up_s = time.monotonic() - started_s
     try:
@@ -47,13 +47,13 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     finally:
         if not was_up:
-            _devstack("down", quiet=True)
+            run_devstack("down", quiet=True)
     timings["whole_s"] = round(time.monotonic() - started_s, 2)
     (options.output / "timings.json").write_text(json.dumps(timings, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(
         f"\n{timings['frames_per_s']} frames/s measured, {timings['frames_per_s_with_overlay']} with the overlay; the stack held"
         f" {timings['stack_resident_mib']} MiB; all in all {timings['whole_s']} s.\n"
-        f"Look at {_shown(options.output / 'overlay.mp4')} and {_shown(options.output / 'report.html')}.\n"
+        f"Look at {shown_path(options.output / 'overlay.mp4')} and {shown_path(options.output / 'report.html')}.\n"
     )
     return 0
 
@@ -81,7 +81,7 @@ def _analyse(video: Path, output: Path, preset: str) -> dict[str, float]:
         files = client.download_all(response.motion.asset_version, output)
         if response.motion.overlay:
             files.append(client.download(response.motion.overlay, "overlay.mp4", output / "overlay.mp4"))
-    sys.stdout.write("\n" + screen.motion_text(response, [Path(_shown(file)) for file in files]) + "\n")
+    sys.stdout.write("\n" + screen.motion_text(response, [Path(shown_path(file)) for file in files]) + "\n")
     stages = {f"{stage}_s": round(elapsed_s, 3) for stage, elapsed_s in sorted(response.stage_elapsed_s.items())}
     measured_s = sum(elapsed_s for stage, elapsed_s in response.stage_elapsed_s.items() if stage != "overlay")
     return {
@@ -100,14 +100,16 @@ def _resident_mib() -> float:
     return round(sum(resident_bytes_of(part["pid"]) for part in state.parts) / _MIB)
 
 
-def _devstack(command: str, *, quiet: bool) -> int:
+def run_devstack(command: str, *, quiet: bool) -> int:
+    """Starts or stops the stack; returns the exit code."""
     output = subprocess.DEVNULL if quiet else None
     return subprocess.run(
         [sys.executable, "-m", "tools.devstack", command], check=False, cwd=CHECKOUT, stdout=output
     ).returncode
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
+    """Returns a path as it is shown: from the checkout where it lies inside."""
     return str(path.relative_to(CHECKOUT)) if path.is_relative_to(CHECKOUT) else str(path)
 
 

@@ -122,7 +122,7 @@ class WorldWork:
     ) -> world_rendering_service_pb2.RenderTurntableResponse:
         """Flies around a world once and hands the video over."""
         token = await self.identity.token_for_mandate(context.operation.mandate)
-        world = await self.worlds.read(await self.worlds.find(request.world, token=token))
+        world = await self.worlds.read(request.world, token=token)
         frame_count = request.frame_count or 120
         with tempfile.TemporaryDirectory(prefix="praxiscope-turntable-") as folder:
             target = Path(folder) / "turntable.mp4"
@@ -151,13 +151,14 @@ class WorldWork:
             start = self.orbit_from(request.start)
             info = _video_info(*size, frame_count)
             encoding = VideoEncoding(codec=_CODECS[request.codec])
+            options = RenderOptions(background_rgb=world.background_rgb)
             with VideoWriter.open(target, info, encoding) as writer:
                 for index in range(frame_count):
                     if should_stop.is_set():
                         return
                     orbit = replace(start, azimuth_rad=start.azimuth_rad + math.tau * index / frame_count)
                     camera = orbit_camera(world.bounds, orbit, width_px=size[0], height_px=size[1])
-                    picture = self.kernels.render(world.gaussians, camera, RenderOptions()).color_rgb
+                    picture = self.kernels.render(world.gaussians, camera, options).color_rgb
                     writer.write(color_levels(picture), Fraction(index, FRAME_RATE_HZ))
                     drawn[0] = index + 1
 
@@ -175,7 +176,7 @@ class WorldWork:
         """Writes a world in other formats and hands the files over."""
         token = await self.identity.token_for_mandate(context.operation.mandate)
         with context.timed("read"):
-            world = await self.worlds.read(await self.worlds.find(request.world, token=token))
+            world = await self.worlds.read(request.world, token=token)
         await context.report("read", 1.0)
         outputs, paths = self._outputs(context, "export"), []
         with context.timed("write"):

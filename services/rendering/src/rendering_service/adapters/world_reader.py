@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,9 +18,12 @@ from rendering_service.core.world_view import Bounds, measure_bounds
 
 WORLD_PATH = "world.ply"
 CAMERAS_PATH = "cameras.json"
+DESCRIPTION_PATH = "world.json"
 # Two worlds of a million Gaussians with all harmonics are half a gigabyte.
 _KEPT_WORLDS = 2
 _MAX_CAMERAS_BYTES = 16 << 20
+_MAX_DESCRIPTION_BYTES = 1 << 20
+_BLACK = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,11 +34,13 @@ class OpenWorld:
         file: Where it came from.
         gaussians: What is in it.
         bounds: Where the most of it is.
+        background_rgb: What is behind everything, sRGB from 0 to 1; black where the world says nothing.
     """
 
     file: AssetFile
     gaussians: GaussianWorld
     bounds: Bounds
+    background_rgb: tuple[float, float, float] = _BLACK
 
 
 class WorldReader:
@@ -67,21 +72,29 @@ class WorldReader:
             except InvalidInputError:
                 raise error from None  # there are several files, and none is called like a world
 
-    async def read(self, file: AssetFile) -> OpenWorld:
+    async def read(self, asset_version: str, *, token: str) -> OpenWorld:
         """Reads a world, or returns it where it was read a short while ago.
 
+        Args:
+            asset_version: The world.
+            token: A token that may read it.
+
         Raises:
+            NotFoundError: There is no such version, or no world in it.
             InvalidWorldFileError: The file is not what its format says.
             UnknownWorldFormatError: It is of no known format.
             WorldFileTooLargeError: It holds more than is allowed.
             WorldNotDrawableError: It is a mesh, or empty.
         """
+        file = await self.find(asset_version, token=token)
+        key = f"{file.asset_version}/{file.path}"
         async with self._reading:
-            if file.sha256 in self._kept:
-                self._kept.move_to_end(file.sha256)
-                return self._kept[file.sha256]
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
             world = await asyncio.to_thread(self._read, file)
-            self._kept[file.sha256] = world
+            world = replace(world, background_rgb=await self._background(asset_version, token))
+            self._kept[key] = world
             while len(self._kept) > _KEPT_WORLDS:
                 self._kept.popitem(last=False)
             return world
@@ -97,6 +110,23 @@ class WorldReader:
         except NotFoundError as error:
             raise PictureNotFoundError("This world was not made from pictures.") from error
         return await asyncio.to_thread(self._read_camera, file, index)
+
+    async def _background(self, asset_version: str, token: str) -> tuple[float, float, float]:
+        """What the world's description says; whoever uploaded one may have written anything there."""
+        try:
+            file = await self._files.resolve(asset_version, DESCRIPTION_PATH, token=token)
+        except NotFoundError:
+            return _BLACK
+        return await asyncio.to_thread(self._read_background, file)
+
+    def _read_background(self, file: AssetFile) -> tuple[float, float, float]:
+        with self._files.open(file) as opened:
+            raw = opened.read(_MAX_DESCRIPTION_BYTES)
+        try:
+            red, green, blue = (min(1.0, max(0.0, float(value))) for value in json.loads(raw)["background_rgb"])
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return _BLACK
+        return red, green, blue
 
     def _read(self, file: AssetFile) -> OpenWorld:
         with self._files.open(file) as opened:

@@ -61,7 +61,7 @@ class WorldViews:
         self._free_count -= 1
         try:
             token = await self._identity.token_for_caller()
-            world = await self._worlds.read(await self._worlds.find(question.world, token=token))
+            world = await self._worlds.read(question.world, token=token)
             camera = await self._camera(question, world, token)
             run = asyncio.get_running_loop().run_in_executor
             return await run(self._threads, self._draw, question, world, camera)
@@ -83,7 +83,7 @@ class WorldViews:
                 return await self._worlds.read_camera(question.world, index, token=token)
 
     def _draw(self, question: ViewQuestion, world: OpenWorld, camera: Camera) -> DrawnView:
-        options = RenderOptions(has_geometry=question.layer is not Layer.COLOR)
+        options = RenderOptions(has_geometry=question.layer is not Layer.COLOR, background_rgb=world.background_rgb)
         drawn = self._kernels.render(world.gaussians, camera, options)
         near_m = far_m = 0.0
         if question.layer is Layer.DEPTH and drawn.depth_m is not None:
