@@ -61,6 +61,7 @@ class Generation:
             kernels=kernels,
             pose_python=self.config.pose_python,
             thread_count=self.config.thread_count,
+            checkpoint_period_s=self.config.checkpoint_period_s,
             config_from=training_config_from,
         )
         procedural = ProceduralWork(

@@ -24,6 +24,7 @@ class GenerationConfig:
         concurrency: How many operations a worker works on at once; each takes all threads.
         thread_count: Threads of one operation.
         kernels_folder: Where set-up built the kernels that draw worlds.
+        checkpoint_period_s: Longest work of a training that a worker's death can cost.
         pose_python: Interpreter of the environment that finds poses; what is not there is said when a job needs it.
     """
 
@@ -34,6 +35,7 @@ class GenerationConfig:
     concurrency: int
     thread_count: int
     kernels_folder: Path
+    checkpoint_period_s: float
     pose_python: Path
 
 
@@ -52,6 +54,7 @@ def read_config(environ: Mapping[str, str]) -> GenerationConfig:
         concurrency=reader.integer("CONCURRENCY", 1),
         thread_count=reader.integer("THREAD_COUNT", 2),
         kernels_folder=reader.path("KERNELS_FOLDER"),
+        checkpoint_period_s=reader.number("CHECKPOINT_PERIOD_S", 10.0),
         pose_python=reader.path("POSE_PYTHON"),
     )
     reader.finish()

@@ -48,7 +48,6 @@ _WEIGHTS = {"poses": 0.35, "train": 0.6, "store": 0.05}
 _REPORT_PERIOD_S = 0.25
 # A slice of training that runs before anybody is asked whether it should go on.
 _SLICE_S = 0.5
-_CHECKPOINT_PERIOD_S = 10.0
 _VIDEO_PICTURE_COUNT = 60
 _Request = generation_service_pb2.ReconstructWorldRequest
 _Result = TypeVar("_Result")
@@ -84,6 +83,7 @@ class ReconstructionWork:
         kernels: What draws.
         pose_python: Interpreter of the environment that finds poses.
         thread_count: Threads that finding poses may take.
+        checkpoint_period_s: Seconds between two checkpoints of a training.
         config_from: Reads how a world is trained, and the pictures' longer side, from the request.
     """
 
@@ -93,6 +93,7 @@ class ReconstructionWork:
     kernels: SplatKernels
     pose_python: Path
     thread_count: int
+    checkpoint_period_s: float
     config_from: ConfigReader
 
     def handlers(self) -> dict[str, Handler]:
@@ -183,7 +184,7 @@ class ReconstructionWork:
         while not trainer.is_done:
             count = await asyncio.to_thread(_train_slice, trainer)
             await context.report("train", min(0.99, trainer.progress), f"{count} Gaussians")
-            if time.monotonic() - saved_s >= _CHECKPOINT_PERIOD_S:
+            if time.monotonic() - saved_s >= self.checkpoint_period_s:
                 await self.files.store.put(key, await asyncio.to_thread(lambda: write_state(trainer.save())))
                 await context.save_checkpoint({"is_posed": True, "is_trained": True})
                 saved_s = time.monotonic()

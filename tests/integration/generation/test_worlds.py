@@ -1,0 +1,266 @@
+"""Worlds made for real: photos through COLMAP and the training to a world, words to a world, and a worker that is killed on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from google.protobuf.message import Message
+
+from generation_service.adapters.structure_from_motion import PosesNotFoundError
+from generation_service.core.procedural.attributes import attributes_from_words
+from generation_service.core.procedural.scene import gaussians_on, make_scene, orbit
+from praxiscope.generation.v1 import generation_service_pb2
+from praxiscope.library.v1 import asset_service_pb2, operation_service_pb2
+from praxiscope.type.v1 import media_pb2, operation_pb2
+from praxiscope_worlds import GaussianWorld
+from praxiscope_worlds.formats import read_world_file
+from praxiscope_worlds.kernels import CpuKernels, RenderOptions
+from tests.support.house import House, Tenant
+from tests.support.operations import eventually
+from tools.devstack.settings import CHECKOUT
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("generation")]
+
+KERNELS = CHECKOUT / ".praxiscope" / "kernels"
+IMAGE_SET = 3
+PHOTO_COUNT = 16
+_Reconstruct = generation_service_pb2.ReconstructWorldRequest
+
+
+@pytest.fixture(scope="module")
+def photos() -> dict[str, bytes]:
+    """Photos around the middle of a landscape of our own."""
+    scene = make_scene(attributes_from_words("two houses, trees, grass, flat, clear noon"), seed=4)
+    world = gaussians_on(scene, count=80_000)
+    kernels = CpuKernels(KERNELS, thread_count=2)
+    taken: dict[str, bytes] = {}
+    for index, camera in enumerate(orbit(scene, count=PHOTO_COUNT * 2, width_px=360, height_px=240)[:PHOTO_COUNT]):
+        drawn = kernels.render(world, camera, RenderOptions(background_rgb=(0.7, 0.8, 0.9))).color_rgb
+        levels = np.rint(np.clip(drawn, 0, 1) * 255).astype(np.uint8)
+        _, encoded = cv2.imencode(".jpg", np.ascontiguousarray(levels[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 95])
+        taken[f"{index:02}.jpg"] = encoded.tobytes()
+    return taken
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        for name, content in files.items():
+            opened.writestr(name, content)
+    return archive.getvalue()
+
+
+async def reconstruct(tenant: Tenant, files: dict[str, bytes], **fields: object) -> str:
+    """Starts a small reconstruction; returns its operation's name."""
+    version = await tenant.upload(packed(files), "photos.zip", IMAGE_SET)
+    request = _Reconstruct(
+        photos=media_pb2.MediaRef(asset_version=version),
+        **{"quality": _Reconstruct.QUALITY_DRAFT, "max_gaussian_count": 4000, "long_side_px": 240, "seed": 1, **fields},  # type: ignore[arg-type]
+    )
+    return str((await tenant.house.ask("GenerationService.ReconstructWorld", request, token=tenant.token)).message.name)
+
+
+async def read_operation(tenant: Tenant, name: str) -> tuple[Message, operation_pb2.OperationMetadata]:
+    request = operation_service_pb2.GetOperationRequest(name=name)
+    message = (await tenant.house.ask("OperationService.GetOperation", request, token=tenant.token)).message
+    metadata = operation_pb2.OperationMetadata()
+    message.metadata.Unpack(metadata)
+    return message, metadata
+
+
+async def finished(tenant: Tenant, name: str, response: Message, patience_s: float = 400) -> Message:
+    """Waits for an operation's end and returns its response."""
+
+    async def look() -> Message | None:
+        operation, _ = await read_operation(tenant, name)
+        return operation if operation.done else None
+
+    operation = await eventually(look, f"{name} is done", patience_s)
+    assert operation.response.Unpack(response), operation.error
+    return response
+
+
+async def file_of(tenant: Tenant, version: str, path: str) -> bytes:
+    key = f"{version.replace('/versions/', '/v')}/{path}"
+    return b"".join([chunk async for chunk in tenant.house.store.read(key)])
+
+
+@contextlib.asynccontextmanager
+async def worker_process(house: House, log: Path) -> AsyncIterator[subprocess.Popen[bytes]]:
+    """A worker as a process of its own, that saves its work every half second."""
+    environment = house.process_environment("generation", {"CHECKPOINT_PERIOD_S": "0.5", "METRICS_PORT": "0"})
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "generation_service", "work"],
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+async def test_photos_become_a_world_that_meets_pictures_it_was_not_made_from(
+    house: House, tenant: Tenant, photos: dict[str, bytes]
+) -> None:
+    grey = cv2.imencode(".png", np.full((240, 360, 3), 128, np.uint8))[1].tobytes()
+    files = {**photos, "again.jpg": photos["03.jpg"], "notes.txt": b"not a photo", "blank.png": grey}
+    async with house.work("generation"):
+        name = await reconstruct(tenant, files)
+        response = await finished(tenant, name, generation_service_pb2.ReconstructWorldResponse())
+    assert response.placed_picture_count == PHOTO_COUNT
+    assert response.picture_count == PHOTO_COUNT + 1, "the blank one is a picture that could not be placed"
+    left_out = {item.name: item.reason for item in response.left_out}
+    assert set(left_out) == {"again.jpg", "notes.txt", "blank.png"} or set(left_out) == {
+        "03.jpg",
+        "notes.txt",
+        "blank.png",
+    }
+    assert response.quality.picture_count == 2
+    assert response.quality.corrected_psnr_db > 20.0
+    world = read_world_file(await file_of(tenant, response.asset_version, "world.ply")).content
+    small = read_world_file(await file_of(tenant, response.asset_version, "world.spz")).content
+    assert isinstance(world, GaussianWorld)
+    assert len(world) == len(small) == response.gaussian_count <= 4000  # type: ignore[arg-type]
+    cameras = json.loads(await file_of(tenant, response.asset_version, "cameras.json"))
+    assert [camera["name"] for camera in cameras] == sorted(photos)
+    assert max(cameras[0]["width_px"], cameras[0]["height_px"]) == 240
+    described = json.loads(await file_of(tenant, response.asset_version, "world.json"))
+    assert described["held_out"] == ["00.jpg", "08.jpg"]
+    assert described["has_scale"] is False
+    assert (await file_of(tenant, response.asset_version, "thumbnail.png")).startswith(b"\x89PNG")
+    request = asset_service_pb2.GetLineageRequest(name=response.asset_version)
+    lineage = (await house.ask("AssetService.GetLineage", request, token=tenant.token)).message
+    assert [edge.target for edge in lineage.edges] == [response.asset_version]
+
+
+async def test_a_worker_that_is_killed_in_the_middle_loses_no_more_than_its_last_second(
+    own_house: House, photos: dict[str, bytes], tmp_path: Path
+) -> None:
+    tenant = await own_house.tenant()
+    log = tmp_path / "worker.log"
+
+    async def until_trained(name: str, share: float) -> None:
+        async def look() -> bool:
+            operation, metadata = await read_operation(tenant, name)
+            assert not operation.done, operation.error
+            return any(stage.name == "train" and stage.progress >= share for stage in metadata.stages)
+
+        await eventually(look, f"training is at {share}", 300)
+
+    async with worker_process(own_house, log):
+        undisturbed = await finished(
+            tenant, await reconstruct(tenant, photos), generation_service_pb2.ReconstructWorldResponse()
+        )
+    async with worker_process(own_house, log):
+        name = await reconstruct(tenant, photos)
+        await until_trained(name, 0.4)  # leaving the block kills it
+    async with worker_process(own_house, log):
+        response = await finished(tenant, name, generation_service_pb2.ReconstructWorldResponse())
+    _, metadata = await read_operation(tenant, name)
+    assert metadata.attempt_count == 2
+    elapsed_s = {stage.name: stage.elapsed_s for stage in metadata.stages}
+    assert elapsed_s["poses"] < 5.0, "the poses were not looked for again"
+    assert abs(response.quality.psnr_db - undisturbed.quality.psnr_db) < 0.1
+    assert response.placed_picture_count == undisturbed.placed_picture_count
+
+
+async def test_photos_that_show_nothing_in_common_fail_with_how_many_were_placed_and_why(
+    house: House, tenant: Tenant
+) -> None:
+    random = np.random.default_rng(0)
+    files = {
+        f"{index}.png": cv2.imencode(".png", random.integers(0, 256, (120, 160, 3), np.uint8))[1].tobytes()
+        for index in range(5)
+    }
+    async with house.work("generation"):
+        name = await reconstruct(tenant, files)
+
+        async def look() -> Message | None:
+            operation, _ = await read_operation(tenant, name)
+            return operation if operation.done else None
+
+        operation = await eventually(look, "it ended", 120)
+        assert PosesNotFoundError.reason in str(operation.error)
+        assert "of 5" in operation.error.message or "0 of" in operation.error.message
+        few = await reconstruct(tenant, dict(list(files.items())[:2]))
+
+        async def look_again() -> Message | None:
+            other, _ = await read_operation(tenant, few)
+            return other if other.done else None
+
+        assert "TOO_FEW_PHOTOS" in str((await eventually(look_again, "it ended", 60)).error)
+
+
+async def test_words_become_the_same_world_every_time(house: House, tenant: Tenant) -> None:
+    async with house.work("generation"):
+        worlds = []
+        for _ in range(2):
+            request = generation_service_pb2.GenerateWorldRequest(
+                parent=tenant.name, prompt="a snowy village at night, no lake", seed=5, gaussian_count=5000
+            )
+            started = (await house.ask("GenerationService.GenerateWorld", request, token=tenant.token)).message
+            worlds.append(await finished(tenant, started.name, generation_service_pb2.GenerateWorldResponse()))
+    first, second = worlds
+    assert first.gaussian_count == 5000
+    assert "Snowy" in first.caption
+    assert "night" in first.caption
+    assert "no lake" in first.caption
+    assert await file_of(tenant, first.asset_version, "world.ply") == await file_of(
+        tenant, second.asset_version, "world.ply"
+    )
+    described = json.loads(await file_of(tenant, first.asset_version, "world.json"))
+    assert described["attributes"]["ground"] == "snow"
+    assert len(described["background_rgb"]) == 3
+    scene = read_world_file(await file_of(tenant, first.asset_version, "scene.glb")).content
+    assert len(scene.faces) > 1000  # type: ignore[union-attr]
+
+
+async def test_a_reconstruction_that_is_cancelled_ends_and_leaves_no_program_behind(
+    house: House, tenant: Tenant, photos: dict[str, bytes]
+) -> None:
+    async with house.work("generation"):
+        name = await reconstruct(tenant, photos)
+
+        async def is_running() -> bool:
+            return bool(_colmaps())
+
+        await eventually(is_running, "COLMAP runs", 60)
+        request = operation_service_pb2.CancelOperationRequest(name=name)
+        await house.ask("OperationService.CancelOperation", request, token=tenant.token)
+
+        async def look() -> bool:
+            operation, metadata = await read_operation(tenant, name)
+            return bool(operation.done and metadata.state == operation_pb2.OperationMetadata.STATE_CANCELLED)
+
+        await eventually(look, "it is cancelled", 30)
+
+        async def is_gone() -> bool:
+            return not _colmaps()
+
+        await eventually(is_gone, "COLMAP is gone", 15)
+
+
+def _colmaps() -> list[str]:
+    """Processes of this one's that look for poses."""
+    children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    numbers = [number for path in children for number in path.read_text().split()]
+    commands = [Path(f"/proc/{number}/cmdline") for number in numbers]
+    return [str(path) for path in commands if path.exists() and b"colmap_program" in path.read_bytes()]
