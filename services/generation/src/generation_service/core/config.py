@@ -119,6 +119,6 @@ class TrainingConfig:
 # A look after a thousand steps, whose rates do not fall: there is no time to settle.
 DRAFT = TrainingConfig(step_count=1000, half_size_until=0.3, sh_degree=1, sh_every=0.2, rates_end=1.0)
 STANDARD = TrainingConfig()
-# Smaller steps of the exposures, since views have more turns; and MCMC's shaking, which moves what is faint out of its corners.
-HIGH = TrainingConfig(step_count=3000, exposures_rate=0.01, noise=1e5)
+# Smaller steps of the exposures, since views have more turns.
+HIGH = TrainingConfig(step_count=2600, exposures_rate=0.005)
 TIERS: dict[str, TrainingConfig] = {"draft": DRAFT, "standard": STANDARD, "high": HIGH}
