@@ -1,6 +1,6 @@
 """Times drawing and gradients of Gaussian worlds, and trains one from photos. `make bench PART=worlds`.
 
-    python -m bench.worlds [--garden test_garden.npz] [--fox FOLDER] [--threads 2] [--tier draft ...]
+    python -m bench.worlds [--garden test_garden.npz] [--fox FOLDER] [--threads 2] [--tier draft ...] [--kernels FOLDER]
 
 The paths may stand in the variables GARDEN and FOX. Neither may be shipped: the first is gsplat's (Apache-2.0, points of MipNeRF360's garden), the second
 instant-ngp's fox (evaluation only). Ends with code 1 where a goal is missed.
@@ -27,11 +27,12 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.worlds", description=__doc__)
     parser.add_argument("--garden", default=os.environ.get("GARDEN"))
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--kernels", default=str(CHECKOUT / ".praxiscope" / "kernels"))
     parser.add_argument("--fox", default=os.environ.get("FOX"))
     parser.add_argument("--tier", action="append", choices=list(TIERS))
     options = parser.parse_args(arguments)
     print(machine())
-    kernels = CpuKernels(CHECKOUT / ".praxiscope" / "kernels", thread_count=options.threads)
+    kernels = CpuKernels(Path(options.kernels), thread_count=options.threads)
     met = [time_drawing(kernels, Path(options.garden) if options.garden else None)]
     tiers = tuple(options.tier or TIERS)
     met.append(train_fox(Path(options.fox) if options.fox else None, options.threads, tiers))

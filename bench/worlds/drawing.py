@@ -49,7 +49,6 @@ def _time_scene(name: str, kernels: CpuKernels, world: GaussianWorld, camera: Ca
             cpu.setdefault(work_name, []).append(1e3 * (time.process_time() - started_cpu_s))
     seen = f"{drawn.seen_count} seen, {drawn.intersection_count} intersections"
     print(f"\n{name}: {len(world)} Gaussians, {seen}, {camera.width_px} x {camera.height_px}; {kernels.level}")
-    print()
     goals = {"forward, all in": FORWARD_GOAL_MS, "backward": BACKWARD_GOAL_MS}
     is_quiet = was_quiet()
     figures = []

@@ -1,4 +1,7 @@
-"""How good a world of the fox is, and after how long, tier by tier; every run in a process of its own, so that its memory is its own."""
+"""How good a world of the fox is, and after how long, tier by tier; every run in a process of its own, so that its memory is its own.
+
+python -m bench.worlds.training FOLDER THREADS TIER ['{"noise": 1e5}']     one run, with other numbers where they are given; prints JSON
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,13 @@ import resource
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.figure import Figure, tell
 from bench.worlds.fox import read_points, read_views
 from bench.worlds.quiet import was_quiet
-from generation_service.core.config import TIERS
+from generation_service.core.config import TIERS, TrainingConfig
 from generation_service.core.metrics import average
 from generation_service.core.trainer import start_training
 from praxiscope_worlds.kernels import CpuKernels
@@ -99,12 +102,12 @@ def _run_apart(folder: Path, threads: int, tier: str) -> bool:
     )
 
 
-def _train(folder: Path, threads: int, tier: str) -> dict[str, float]:
+def _train(folder: Path, threads: int, config: TrainingConfig) -> dict[str, float]:
     views, held_out = read_views(folder / "transforms_train.json"), read_views(folder / "transforms_test.json")
     points = read_points(folder / "points3D.ply")
     kernels = CpuKernels(KERNELS_FOLDER, thread_count=threads)
     started_s, started_cpu_s = time.perf_counter(), time.process_time()
-    trainer = start_training(kernels, views, points, TIERS[tier], seed=0)
+    trainer = start_training(kernels, views, points, config, seed=0)
     while not trainer.is_done:
         trainer.step()
     wall_s, cpu_s = time.perf_counter() - started_s, time.process_time() - started_cpu_s
@@ -123,4 +126,5 @@ def _train(folder: Path, threads: int, tier: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_train(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])))
+    changed = json.loads(sys.argv[4]) if len(sys.argv) > 4 else {}
+    print(json.dumps(_train(Path(sys.argv[1]), int(sys.argv[2]), replace(TIERS[sys.argv[3]], **changed))))

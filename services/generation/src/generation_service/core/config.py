@@ -40,7 +40,7 @@ class TrainingConfig:
         min_opacity: Fainter Gaussians are dropped or moved, [0, 1]. 0.005: 3DGS's and MCMC's.
         opacity_pull: Weight of the mean opacity in the loss, [0, 1]. 0.01: MCMC's; with it and the next, held-out views gained 0.25 dB.
         scale_pull: Weight of the mean standard deviation in the loss, [0, 1], per metre. 0.01: MCMC's; 0.03 for both lost what 0.01 had won.
-        noise: Strength of MCMC's shaking, [0, 10000000]. 5e5: MCMC's.
+        noise: Strength of MCMC's shaking, with either kind of density, [0, 10000000]. 5e5: MCMC's, whose rate of the means is half of ours.
         sh_degree: Highest degree of the harmonics, [0, 3].
         sh_every: Share of the steps after which a degree is added, [0, 1]. 3DGS's is 1/30, 1,000 of 30,000; short trainings place things first.
         ssim_share: Weight of 1 - similarity against the absolute difference, [0, 1]. 0.2: 3DGS's.

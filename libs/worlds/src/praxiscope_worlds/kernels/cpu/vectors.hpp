@@ -21,18 +21,6 @@ typedef float UnalignedFloats __attribute__((vector_size(64), aligned(4), may_al
 SPLAT_INLINE Floats fill(float value) { return Floats{} + value; }
 SPLAT_INLINE Floats load(const float* from) { return *reinterpret_cast<const UnalignedFloats*>(from); }
 SPLAT_INLINE void store(float* to, Floats values) { *reinterpret_cast<UnalignedFloats*>(to) = values; }
-typedef double Doubles __attribute__((vector_size(64)));
-// Two neighbours in memory, eight times over.
-SPLAT_INLINE Floats fill_pairs(const float* pair) {
-    double both;
-    std::memcpy(&both, pair, 8);
-    return (Floats)Doubles{both, both, both, both, both, both, both, both};
-}
-// Lanes of a, b, a, b, ...: the first and the second half of the sixteen pairs.
-SPLAT_INLINE void store_pairs(float* to, Floats a, Floats b) {
-    store(to, __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
-    store(to + kLanes, __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
-}
 SPLAT_INLINE Floats count_up() { return Floats{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}; }
 
 #ifdef __AVX512F__
@@ -55,36 +43,90 @@ SPLAT_INLINE Floats reciprocal(Floats a) { return (Floats)_mm512_rcp14_ps((__m51
 
 #else
 
-typedef Ints Mask;
-SPLAT_INLINE Mask less(Floats a, Floats b) { return a < b; }
-SPLAT_INLINE Mask at_least(Floats a, Floats b) { return a >= b; }
-SPLAT_INLINE Mask both(Mask a, Mask b) { return a & b; }
-SPLAT_INLINE unsigned bits(Mask mask) {
+// GCC takes a vector apart lane by lane where the machine has no register for it and the operation is a comparison, a choice or a shuffle; these are said by halves.
+struct Halves {
     __m256 low, high;
-    std::memcpy(&low, &mask, 32);
-    std::memcpy(&high, reinterpret_cast<const char*>(&mask) + 32, 32);
-    return static_cast<unsigned>(_mm256_movemask_ps(low)) | static_cast<unsigned>(_mm256_movemask_ps(high)) << 8;
+};
+SPLAT_INLINE Halves halve(Floats a) {
+    Halves halves;
+    std::memcpy(&halves, &a, sizeof a);
+    return halves;
+}
+SPLAT_INLINE Floats join(__m256 low, __m256 high) {
+    const Halves halves = {low, high};
+    Floats a;
+    std::memcpy(&a, &halves, sizeof a);
+    return a;
+}
+
+typedef Halves Mask;
+template <int kComparison>
+SPLAT_INLINE Mask compare(Floats a, Floats b) {
+    const Halves x = halve(a), y = halve(b);
+    return {_mm256_cmp_ps(x.low, y.low, kComparison), _mm256_cmp_ps(x.high, y.high, kComparison)};
+}
+SPLAT_INLINE Mask less(Floats a, Floats b) { return compare<_CMP_LT_OQ>(a, b); }
+SPLAT_INLINE Mask at_least(Floats a, Floats b) { return compare<_CMP_GE_OQ>(a, b); }
+SPLAT_INLINE Mask both(Mask a, Mask b) { return {_mm256_and_ps(a.low, b.low), _mm256_and_ps(a.high, b.high)}; }
+SPLAT_INLINE unsigned bits(Mask mask) {
+    return static_cast<unsigned>(_mm256_movemask_ps(mask.low)) | static_cast<unsigned>(_mm256_movemask_ps(mask.high)) << 8;
 }
 SPLAT_INLINE Mask mask_of(unsigned bits_set) {
-    Ints bit = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
-    return (bit & static_cast<int32_t>(bits_set)) != 0;
+    const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const __m256i low = _mm256_and_si256(_mm256_set1_epi32(static_cast<int>(bits_set)), bit);
+    const __m256i high = _mm256_and_si256(_mm256_set1_epi32(static_cast<int>(bits_set >> 8)), bit);
+    return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(low, bit)), _mm256_castsi256_ps(_mm256_cmpeq_epi32(high, bit))};
 }
-SPLAT_INLINE Floats select(Mask mask, Floats yes, Floats no) { return mask ? yes : no; }
-SPLAT_INLINE Floats zero_unless(Mask mask, Floats yes) { return (Floats)((Ints)yes & mask); }
-// As the machine's own minimum and maximum: the second where they do not compare.
-SPLAT_INLINE Floats smaller(Floats a, Floats b) { return a < b ? a : b; }
-SPLAT_INLINE Floats larger(Floats a, Floats b) { return a > b ? a : b; }
+SPLAT_INLINE Floats select(Mask mask, Floats yes, Floats no) {
+    const Halves x = halve(yes), y = halve(no);
+    return join(_mm256_blendv_ps(y.low, x.low, mask.low), _mm256_blendv_ps(y.high, x.high, mask.high));
+}
+SPLAT_INLINE Floats zero_unless(Mask mask, Floats yes) {
+    const Halves x = halve(yes);
+    return join(_mm256_and_ps(x.low, mask.low), _mm256_and_ps(x.high, mask.high));
+}
+SPLAT_INLINE Floats smaller(Floats a, Floats b) {
+    const Halves x = halve(a), y = halve(b);
+    return join(_mm256_min_ps(x.low, y.low), _mm256_min_ps(x.high, y.high));
+}
+SPLAT_INLINE Floats larger(Floats a, Floats b) {
+    const Halves x = halve(a), y = halve(b);
+    return join(_mm256_max_ps(x.low, y.low), _mm256_max_ps(x.high, y.high));
+}
 SPLAT_INLINE Floats root(Floats a) {
-    __m256 halves[2];
-    std::memcpy(halves, &a, 64);
-    halves[0] = _mm256_sqrt_ps(halves[0]);
-    halves[1] = _mm256_sqrt_ps(halves[1]);
-    std::memcpy(&a, halves, 64);
-    return a;
+    const Halves x = halve(a);
+    return join(_mm256_sqrt_ps(x.low), _mm256_sqrt_ps(x.high));
 }
 SPLAT_INLINE Floats reciprocal(Floats a) { return 1.0f / a; }
 
 #endif
+
+// Two neighbours in memory, eight times over.
+SPLAT_INLINE Floats fill_pairs(const float* pair) {
+    double both;
+    std::memcpy(&both, pair, sizeof both);
+#ifdef __AVX512F__
+    return (Floats)_mm512_set1_pd(both);
+#else
+    const __m256 pairs = _mm256_castpd_ps(_mm256_set1_pd(both));
+    return join(pairs, pairs);
+#endif
+}
+// Lanes of a, b, a, b, ...: the first and the second half of the sixteen pairs.
+SPLAT_INLINE void store_pairs(float* to, Floats a, Floats b) {
+#ifdef __AVX512F__
+    store(to, __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
+    store(to + kLanes, __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
+#else
+    const Halves x = halve(a), y = halve(b);
+    for (int i = 0; i < 2; ++i) {
+        const __m256 first = _mm256_unpacklo_ps(i ? x.high : x.low, i ? y.high : y.low);
+        const __m256 second = _mm256_unpackhi_ps(i ? x.high : x.low, i ? y.high : y.low);
+        _mm256_storeu_ps(to + i * kLanes, _mm256_permute2f128_ps(first, second, 0x20));
+        _mm256_storeu_ps(to + i * kLanes + 8, _mm256_permute2f128_ps(first, second, 0x31));
+    }
+#endif
+}
 
 // 2^a for a in [-126, 126]: a whole number goes to the exponent, the rest through a polynomial (least maximum relative error, 7.5e-8 for the fifth degree and
 // 2.6e-6 for the fourth, found by Lawson's weights). With AVX-512 two instructions do what takes five without.
@@ -136,6 +178,20 @@ SPLAT_INLINE Floats log2_of(Floats a) {
 template <int kCount>
 SPLAT_INLINE Floats sum_each(const Floats (&from)[kCount]) {
     static_assert(kCount <= kLanes);
+#ifndef __AVX512F__
+    __m256 folded[kLanes], sums[2];
+    for (int i = 0; i < kLanes; ++i) {
+        const Halves x = i < kCount ? halve(from[i < kCount ? i : 0]) : halve(Floats{});
+        folded[i] = _mm256_add_ps(x.low, x.high);
+    }
+    for (int i = 0; i < 2; ++i) {
+        const __m256* v = folded + 8 * i;
+        const __m256 first = _mm256_hadd_ps(_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3]));
+        const __m256 second = _mm256_hadd_ps(_mm256_hadd_ps(v[4], v[5]), _mm256_hadd_ps(v[6], v[7]));
+        sums[i] = _mm256_add_ps(_mm256_permute2f128_ps(first, second, 0x20), _mm256_permute2f128_ps(first, second, 0x31));
+    }
+    return join(sums[0], sums[1]);
+#else
     Floats level[8];
     for (int i = 0; i < 8; ++i) {
         Floats a = 2 * i < kCount ? from[2 * i < kCount ? 2 * i : 0] : Floats{};
@@ -157,6 +213,7 @@ SPLAT_INLINE Floats sum_each(const Floats (&from)[kCount]) {
     }
     return __builtin_shufflevector(last[0], last[1], 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
            __builtin_shufflevector(last[0], last[1], 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+#endif
 }
 
 }  // namespace splat
