@@ -127,6 +127,29 @@ async def test_whatever_file_of_a_world_was_uploaded_is_drawn(house: House, tena
         assert np.abs(other - drawn[0]).mean() < 2.0
 
 
+@covers(VIEW)
+async def test_a_world_is_drawn_as_its_description_says_and_a_hostile_one_is_passed_over(
+    house: House, tenant: Tenant
+) -> None:
+    ply, drawn = world_file(make_world(scale_m=0.003)), {}
+    for name, description in (
+        ("plain", b"{}"),
+        ("red", b'{"background_rgb": [1, 0, 0]}'),
+        ("antialiased", b'{"is_antialiased": true}'),
+        ("no list", b'{"background_rgb": 5}'),
+        ("nan", b'{"background_rgb": [NaN, 0, 0]}'),
+        ("no json", b"["),
+        ("deep", b"[" * 100_000),
+        ("other", b'"text"'),
+    ):
+        world = await derive(tenant, {"world.ply": ply, "world.json": description})
+        drawn[name] = pixels((await view(house.client, tenant, world)).message.content)
+    assert drawn["red"][0, 0].tolist() == [0, 0, 255], "OpenCV reads blue first"
+    assert drawn["antialiased"].sum() < drawn["plain"].sum(), "small Gaussians do not grow brighter"
+    for name in ("no list", "nan", "no json", "deep", "other"):
+        np.testing.assert_array_equal(drawn[name], drawn["plain"])
+
+
 @covers(VIEW, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND")
 @covers(TURNTABLE, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND")
 @covers(EXPORT, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND")

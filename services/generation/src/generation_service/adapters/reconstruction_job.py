@@ -209,9 +209,14 @@ class ReconstructionWork:
     ) -> generation_service_pb2.ReconstructWorldResponse:
         world = trainer.world()
         quality = await asyncio.to_thread(_measure, trainer, pictures, split)
-        described = _describe(request, world, pictures, split, quality)
+        config, _ = self.config_from(request)
+        described = _describe(request, world, pictures, split, quality) | {"is_antialiased": config.is_antialiased}
         thumbnail = await asyncio.to_thread(
-            draw_thumbnail, self.kernels, world, pictures.views[0].camera, RenderOptions()
+            draw_thumbnail,
+            self.kernels,
+            world,
+            pictures.views[0].camera,
+            RenderOptions(is_antialiased=config.is_antialiased),
         )
         outputs = OutputFolder(self.library, self.files.store, operation=context.operation.name, name="world")
         await put_world(outputs, world, described, thumbnail)

@@ -23,7 +23,7 @@ from praxiscope_common.jobs.operations import NewOperation, Operation, create_op
 from praxiscope_common.jobs.worker import Handler, JobContext
 from praxiscope_media import VideoCodec, VideoEncoding, VideoInfo, VideoWriter
 from praxiscope_worlds.formats import FORMATS, write_world_file
-from praxiscope_worlds.kernels import RenderOptions, SplatKernels
+from praxiscope_worlds.kernels import SplatKernels
 from rendering_service.adapters.world_reader import OpenWorld, WorldReader
 from rendering_service.core.world_view import Orbit, color_levels, orbit_camera
 
@@ -151,14 +151,13 @@ class WorldWork:
             start = self.orbit_from(request.start)
             info = _video_info(*size, frame_count)
             encoding = VideoEncoding(codec=_CODECS[request.codec])
-            options = RenderOptions(background_rgb=world.background_rgb)
             with VideoWriter.open(target, info, encoding) as writer:
                 for index in range(frame_count):
                     if should_stop.is_set():
                         return
                     orbit = replace(start, azimuth_rad=start.azimuth_rad + math.tau * index / frame_count)
                     camera = orbit_camera(world.bounds, orbit, width_px=size[0], height_px=size[1])
-                    picture = self.kernels.render(world.gaussians, camera, options).color_rgb
+                    picture = self.kernels.render(world.gaussians, camera, world.options).color_rgb
                     writer.write(color_levels(picture), Fraction(index, FRAME_RATE_HZ))
                     drawn[0] = index + 1
 

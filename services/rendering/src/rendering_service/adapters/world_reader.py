@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from praxiscope_assets import AssetFile, AssetFiles
 from praxiscope_common.errors import InvalidInputError, NotFoundError
 from praxiscope_worlds import Camera, GaussianWorld
 from praxiscope_worlds.formats import read_world_file
+from praxiscope_worlds.kernels import RenderOptions
 from rendering_service.core.errors import PictureNotFoundError, WorldNotDrawableError
 from rendering_service.core.world_view import Bounds, measure_bounds
 
@@ -34,13 +35,13 @@ class OpenWorld:
         file: Where it came from.
         gaussians: What is in it.
         bounds: Where the most of it is.
-        background_rgb: What is behind everything, sRGB from 0 to 1; black where the world says nothing.
+        options: How it is drawn: with the background that it was made for, and as it was made, antialiased or not.
     """
 
     file: AssetFile
     gaussians: GaussianWorld
     bounds: Bounds
-    background_rgb: tuple[float, float, float] = _BLACK
+    options: RenderOptions
 
 
 class WorldReader:
@@ -92,8 +93,8 @@ class WorldReader:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-            world = await asyncio.to_thread(self._read, file)
-            world = replace(world, background_rgb=await self._background(asset_version, token))
+            options = await self._options(asset_version, token)
+            world = await asyncio.to_thread(self._read, file, options)
             self._kept[key] = world
             while len(self._kept) > _KEPT_WORLDS:
                 self._kept.popitem(last=False)
@@ -111,29 +112,32 @@ class WorldReader:
             raise PictureNotFoundError("This world was not made from pictures.") from error
         return await asyncio.to_thread(self._read_camera, file, index)
 
-    async def _background(self, asset_version: str, token: str) -> tuple[float, float, float]:
-        """What the world's description says; whoever uploaded one may have written anything there."""
+    async def _options(self, asset_version: str, token: str) -> RenderOptions:
+        """What the world's description says of drawing; whoever uploaded one may have written anything there."""
         try:
             file = await self._files.resolve(asset_version, DESCRIPTION_PATH, token=token)
         except NotFoundError:
-            return _BLACK
-        return await asyncio.to_thread(self._read_background, file)
+            return RenderOptions()
+        return await asyncio.to_thread(self._read_options, file)
 
-    def _read_background(self, file: AssetFile) -> tuple[float, float, float]:
+    def _read_options(self, file: AssetFile) -> RenderOptions:
         with self._files.open(file) as opened:
             raw = opened.read(_MAX_DESCRIPTION_BYTES)
         try:
-            red, green, blue = (min(1.0, max(0.0, float(value))) for value in json.loads(raw)["background_rgb"])
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return _BLACK
-        return red, green, blue
+            described = json.loads(raw)
+            red, green, blue = (min(1.0, max(0.0, float(value))) for value in described.get("background_rgb", _BLACK))
+            return RenderOptions(
+                background_rgb=(red, green, blue), is_antialiased=described.get("is_antialiased") is True
+            )
+        except (ValueError, TypeError, AttributeError, RecursionError, InvalidInputError):
+            return RenderOptions()
 
-    def _read(self, file: AssetFile) -> OpenWorld:
+    def _read(self, file: AssetFile, options: RenderOptions) -> OpenWorld:
         with self._files.open(file) as opened:
             content = read_world_file(opened, filename=file.path).content
         if not isinstance(content, GaussianWorld):
             raise WorldNotDrawableError(f"{file.path} holds a mesh; only Gaussians are drawn so far.")
-        return OpenWorld(file=file, gaussians=content, bounds=measure_bounds(content))
+        return OpenWorld(file=file, gaussians=content, bounds=measure_bounds(content), options=options)
 
     def _read_camera(self, file: AssetFile, index: int) -> Camera:
         with self._files.open(file) as opened:

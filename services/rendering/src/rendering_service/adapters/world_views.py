@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from praxiscope_common.credentials import ServiceIdentity
 from praxiscope_worlds import Camera
-from praxiscope_worlds.kernels import RenderOptions, SplatKernels
+from praxiscope_worlds.kernels import SplatKernels
 from rendering_service.adapters.world_reader import OpenWorld, WorldReader
 from rendering_service.core.errors import QueueFullError, StillTooLargeError
 from rendering_service.core.world_view import (
@@ -83,7 +84,7 @@ class WorldViews:
                 return await self._worlds.read_camera(question.world, index, token=token)
 
     def _draw(self, question: ViewQuestion, world: OpenWorld, camera: Camera) -> DrawnView:
-        options = RenderOptions(has_geometry=question.layer is not Layer.COLOR, background_rgb=world.background_rgb)
+        options = replace(world.options, has_geometry=question.layer is not Layer.COLOR)
         drawn = self._kernels.render(world.gaussians, camera, options)
         near_m = far_m = 0.0
         if question.layer is Layer.DEPTH and drawn.depth_m is not None:
