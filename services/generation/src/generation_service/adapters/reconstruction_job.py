@@ -6,6 +6,7 @@ photos or video -> PhotoReader -> find_poses -> posed pictures -> WorldTrainer -
 from __future__ import annotations
 
 import asyncio
+import io
 import shutil
 import tempfile
 import threading
@@ -145,9 +146,11 @@ class ReconstructionWork:
             pictures = await self._followed(context, "poses", progress, pose)
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        await self.files.store.put(key, await asyncio.to_thread(write_posed, pictures))
+        encoded = await asyncio.to_thread(write_posed, pictures)
+        await self.files.store.put(key, encoded)
         await context.save_checkpoint({"is_posed": True})
-        return pictures
+        # As a later attempt would read it, so that a world does not depend on whether its worker died.
+        return await asyncio.to_thread(lambda: read_posed(io.BytesIO(encoded)))
 
     def _restored(self, key: str, read: Callable[[BinaryIO], _Result]) -> _Result:
         with self.files.store.open_seekable(key) as opened:
