@@ -7,6 +7,7 @@ import gzip
 import io
 import math
 import uuid
+from pathlib import Path
 
 import av
 import cv2
@@ -208,6 +209,14 @@ async def test_pictures_too_large_and_too_many_are_refused(house: House, tenant:
     async with house.serve("rendering", {"MAX_STILLS": "1"}) as small:
         answers = await asyncio.gather(*(view(small.client, tenant, world, width_px=640) for _ in range(6)))
     assert {answer.outcome for answer in answers} == {"OK", "QUEUE_FULL"}
+
+
+@covers(VIEW, "KERNELS_MISSING")
+async def test_without_kernels_only_what_needs_them_is_refused(house: House, tenant: Tenant, tmp_path: Path) -> None:
+    world = await a_world(tenant)
+    async with house.serve("rendering", {"KERNELS_FOLDER": str(tmp_path)}) as bare:
+        error = (await view(bare.client, tenant, world)).fails("KERNELS_MISSING")
+    assert "g++" in error.message
 
 
 @covers(TURNTABLE)

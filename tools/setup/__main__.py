@@ -53,7 +53,13 @@ def main(arguments: Sequence[str]) -> int:
             gateway = pool.submit(_gateway)
             models = pool.submit(_models)
             sample = pool.submit(_sample)
-            steps = [environment, gateway, models, sample, pool.submit(_kernels)]
+            steps = [
+                environment,
+                gateway,
+                models,
+                sample,
+                pool.submit(_kernels, is_needed=arguments[0] == "development"),
+            ]
             if arguments[0] == "development":
                 steps += [pool.submit(_outside_tools), pool.submit(_peer_environment, "poses")]
             _join(steps)
@@ -140,7 +146,8 @@ def _models() -> None:
     _once("models", recipes, lambda: _run([*command, "--npm", _npm()]), STATE / "models")
 
 
-def _kernels() -> None:
+def _kernels(*, is_needed: bool) -> None:
+    """Builds the kernels that draw worlds; who only measures motion can do without them and their compiler."""
     folder = STATE / "kernels"
     # The compiler and how it is called count as inputs.
     compiler = STATE / "setup" / "compiler.txt"
@@ -150,7 +157,9 @@ def _kernels() -> None:
         inputs = [*kernels.find_sources(CHECKOUT), compiler]
         _once("kernels", inputs, lambda: kernels.build(CHECKOUT, folder), folder / "splat-x86-64-v3.so")
     except kernels.CompilerError as error:
-        raise SetupError(str(error)) from error
+        if is_needed:
+            raise SetupError(str(error)) from error
+        _say(f"no kernels, so no worlds can be drawn or reconstructed: {error}")
 
 
 def _sample() -> None:

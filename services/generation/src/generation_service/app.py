@@ -18,7 +18,7 @@ from praxiscope_common.jobs.worker import Worker
 from praxiscope_common.server.runtime import Server, create_server, run_until_stopped
 from praxiscope_common.service import ServiceRuntime
 from praxiscope_common.storage.configuration import open_store
-from praxiscope_worlds.kernels import CpuKernels
+from praxiscope_worlds.kernels import open_kernels
 
 
 class Generation:
@@ -48,12 +48,8 @@ class Generation:
         )
 
     def create_worker(self) -> Worker:
-        """Makes the worker.
-
-        Raises:
-            KernelsMissingError: The kernels were not built; `make setup` does it.
-        """
-        kernels = CpuKernels(self.config.kernels_folder, thread_count=self.config.thread_count)
+        """Makes the worker."""
+        kernels = open_kernels(self.config.kernels_folder, thread_count=self.config.thread_count)
         reconstruction = ReconstructionWork(
             files=self.files,
             library=self.library,

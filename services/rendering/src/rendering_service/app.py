@@ -12,7 +12,7 @@ from praxiscope_common.jobs.worker import Worker
 from praxiscope_common.server.runtime import Server, create_server, run_until_stopped
 from praxiscope_common.service import ServiceRuntime
 from praxiscope_common.storage.configuration import open_store
-from praxiscope_worlds.kernels import CpuKernels
+from praxiscope_worlds.kernels import open_kernels
 from rendering_service.adapters.jobs import OverlayJobs, OverlayWork
 from rendering_service.adapters.stills import Stills
 from rendering_service.adapters.world_jobs import WorldJobs, WorldWork
@@ -36,7 +36,7 @@ class Rendering:
         self.library = open_channel(config.library_address)
         self.files = AssetFiles(self.library, self.store)
         self.stills = Stills(self.files, runtime.identity, max_at_once=config.max_stills)
-        self.kernels = CpuKernels(config.kernels_folder, thread_count=config.thread_count)
+        self.kernels = open_kernels(config.kernels_folder, thread_count=config.thread_count)
         self.worlds = WorldReader(self.files)
         self.views = WorldViews(self.worlds, runtime.identity, self.kernels, max_at_once=config.max_stills)
 

@@ -6,6 +6,7 @@ One interface, `SplatKernels`, and two backends of it that are named by whoever 
     CpuKernels        C++ (`kernels/cpu/`) on 512- or 256-bit vectors and any number of threads, loaded from a library that set-up builds
 """
 
+from praxiscope_worlds.kernels._absent import open_kernels
 from praxiscope_worlds.kernels._cpu import CpuKernels
 from praxiscope_worlds.kernels._errors import (
     InvalidPictureError,
@@ -38,4 +39,5 @@ __all__ = [
     "SplatKernels",
     "WorldGradients",
     "WorldTooDenseError",
+    "open_kernels",
 ]

@@ -324,7 +324,7 @@ def _load(folder: Path) -> tuple[str, ctypes.CDLL]:
         if path.exists():
             return level, _declare(ctypes.CDLL(str(path)))
     raise KernelsMissingError(
-        f"There is no library of the kernels in {folder}; `make setup` builds it with the Debian package g++.",
+        "There is no library of the kernels; `make setup` builds it with the Debian package g++.",
         metadata={"folder": str(folder)},
     )
 

@@ -802,11 +802,11 @@ const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
 	"\vFORMAT_USDA\x10\x06\"P\n" +
 	"\x13ExportWorldResponse\x12#\n" +
 	"\rasset_version\x18\x01 \x01(\tR\fassetVersion\x12\x14\n" +
-	"\x05paths\x18\x02 \x03(\tR\x05paths2\xb6\b\n" +
-	"\x15WorldRenderingService\x12\x96\x03\n" +
+	"\x05paths\x18\x02 \x03(\tR\x05paths2\xc7\b\n" +
+	"\x15WorldRenderingService\x12\xa7\x03\n" +
 	"\n" +
-	"RenderView\x12*.praxiscope.rendering.v1.RenderViewRequest\x1a+.praxiscope.rendering.v1.RenderViewResponse\"\xae\x02\x82\xce\x18\xe9\x01\n" +
-	"\x17rendering.worlds.render\x12\x05world\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x12INVALID_WORLD_FILE\"\x14UNKNOWN_WORLD_FORMAT\"\x14WORLD_FILE_TOO_LARGE\"\x12WORLD_NOT_DRAWABLE\"\x0fWORLD_TOO_DENSE\"\x11PICTURE_NOT_FOUND\"\fINVALID_VIEW\"\x0fSTILL_TOO_LARGE\"\n" +
+	"RenderView\x12*.praxiscope.rendering.v1.RenderViewRequest\x1a+.praxiscope.rendering.v1.RenderViewResponse\"\xbf\x02\x82\xce\x18\xfa\x01\n" +
+	"\x17rendering.worlds.render\x12\x05world\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x12INVALID_WORLD_FILE\"\x14UNKNOWN_WORLD_FORMAT\"\x14WORLD_FILE_TOO_LARGE\"\x12WORLD_NOT_DRAWABLE\"\x0fWORLD_TOO_DENSE\"\x11PICTURE_NOT_FOUND\"\fINVALID_VIEW\"\x0fSTILL_TOO_LARGE\"\x0fKERNELS_MISSING\"\n" +
 	"QUEUE_FULL\x82\xd3\xe4\x93\x02::\x01*\"5/v1/{world=projects/*/assets/*/versions/*}:renderView\x12\xc8\x02\n" +
 	"\x0fRenderTurntable\x12/.praxiscope.rendering.v1.RenderTurntableRequest\x1a\x1d.google.longrunning.Operation\"\xe4\x01\xcaA?\n" +
 	"\x17RenderTurntableResponse\x12$praxiscope.type.v1.OperationMetadata\x82\xce\x18Y\n" +
