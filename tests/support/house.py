@@ -363,13 +363,20 @@ async def working(worker: Worker) -> AsyncIterator[Worker]:
         await task
 
 
+class _Traces(TracerProvider):
+    """Traces of a service in this process. Tests start programs through a fork that is replaced at once; in between nothing starts threads."""
+
+    def _handle_fork(self) -> None:
+        """Leaves the child as it is: the original gathers facts about the machine in threads, which crashes some forks of a process with many."""
+
+
 def _runtime(config: ServiceConfig) -> ServiceRuntime:
     """Returns what a process holds, without the parts that are the process's own: its log and its global tracer."""
     channel = open_channel(config.auth_address)
     return ServiceRuntime(
         config=config,
         metrics=Metrics(),
-        traces=TracerProvider(),
+        traces=_Traces(),
         auth_channel=channel,
         verifier=TokenVerifier(source=AuthKeySource(channel)),
         identity=ServiceIdentity(service=config.name, private_key=config.private_key, channel=channel),
