@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from praxiscope.client import Client
 from praxiscope.tracking.v1 import tracking_service_pb2
 from tests.e2e.conftest import PORT_OFFSET, RunningStack
+from tests.support.contracts import AREAS
 
 
 def frame(index: int) -> bytes:
@@ -82,7 +83,7 @@ async def test_native_grpc_has_health_and_reflection_on_the_same_port(stack: Run
 def test_readiness_names_every_service(stack: RunningStack) -> None:
     document = httpx.get(f"{stack.url}/readyz").json()
     assert document["ready"]
-    assert len(document["services"]) == 7
+    assert set(document["services"]) == {"google.longrunning", *(f"praxiscope.{area}.v1" for area in AREAS)}
 
 
 def test_json_is_compressed_for_those_who_take_it(stack: RunningStack) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from biomechanics_service.adapters.analysis_job import AnalysisWork
 from biomechanics_service.adapters.jobs import MotionJobs
 from biomechanics_service.adapters.peers import Peers
 from biomechanics_service.api.convert import config_from
@@ -52,6 +51,9 @@ class Biomechanics:
 
     def create_worker(self) -> Worker:
         """Makes the worker."""
+        # Here, since a server that starts need not wait for the numerics that only a worker needs.
+        from biomechanics_service.adapters.analysis_job import AnalysisWork
+
         analyses = AnalysisWork(
             files=self.files, peers=self.peers, identity=self.runtime.identity, config_from=config_from
         )

@@ -23,6 +23,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.26.0"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
@@ -32,6 +33,13 @@ import (
 	"praxiscope/gateway/internal/guard"
 	"praxiscope/gateway/internal/proxy"
 )
+
+// reconnecting says how soon a service that went away, or is still starting, is tried again: gRPC's own pauses grow to two minutes, and a service that
+// starts anew takes seconds.
+var reconnecting = grpc.ConnectParams{
+	Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
+	MinConnectTimeout: 5 * time.Second,
+}
 
 const (
 	retryPause        = time.Second
@@ -171,6 +179,7 @@ func dialAll(settings *config.Settings) (proxy.Backends, func(), error) {
 		options := append([]grpc.DialOption{
 			grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithStatsHandler(otelgrpc.NewClientHandler()),
+			grpc.WithConnectParams(reconnecting),
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageBytes), grpc.MaxCallSendMsgSize(maxMessageBytes)),
 		}, extra...)
 		conn, err := grpc.NewClient(address, options...)

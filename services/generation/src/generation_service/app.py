@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from generation_service.adapters.jobs import GenerationJobs
-from generation_service.adapters.procedural_job import ProceduralWork
-from generation_service.adapters.reconstruction_job import ReconstructionWork
 from generation_service.api.convert import check_model, training_config_from
 from generation_service.api.generation_servicer import GenerationServicer
 from generation_service.config import GenerationConfig, read_config
@@ -49,6 +47,10 @@ class Generation:
 
     def create_worker(self) -> Worker:
         """Makes the worker."""
+        # Here, since a server that starts need not wait for what only a worker needs.
+        from generation_service.adapters.procedural_job import ProceduralWork
+        from generation_service.adapters.reconstruction_job import ReconstructionWork
+
         kernels = open_kernels(self.config.kernels_folder, thread_count=self.config.thread_count)
         reconstruction = ReconstructionWork(
             files=self.files,
