@@ -81,9 +81,9 @@ class CarryParameters:
 class LegParameters:
     """The closer look at legs of which one hides the other.
 
-    On the sample video it is a look in every second frame of the small man (390 of 994 pixels high) and hardly ever of
-    the woman, costs an eighth of the whole observation, and sets the man's legs right while he turns; any visibility
-    from 0.7 on, and crops of 1.25 or 1.5, do nearly as well.
+    On the sample video it is 164 looks in 230 frames, nearly all at the small man (390 of 994 pixels high), of about
+    20 ms each; it sets his legs right while he turns. Any visibility from 0.75 to 0.9, and crops of 1.35 to 1.6, do
+    nearly as well.
 
     Attributes:
         max_visibility: Where the landmark net's mean visibility of knee and ankle, 0..1, is below this for one leg ...
