@@ -2,5 +2,6 @@
 
 from praxiscope_assets._files import AssetFile, AssetFiles
 from praxiscope_assets._outputs import OutputFolder
+from praxiscope_assets._pieces import chunks_of_file, pieces_from_thread
 
-__all__ = ["AssetFile", "AssetFiles", "OutputFolder"]
+__all__ = ["AssetFile", "AssetFiles", "OutputFolder", "chunks_of_file", "pieces_from_thread"]

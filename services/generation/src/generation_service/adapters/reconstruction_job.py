@@ -36,6 +36,7 @@ from generation_service.core.capture import Split, split_pictures
 from generation_service.core.config import TrainingConfig
 from generation_service.core.metrics import ViewQuality, average
 from generation_service.core.trainer import WorldTrainer, resume_training, start_training
+from generation_service.core.types import TrainingState
 from praxiscope.generation.v1 import generation_service_pb2
 from praxiscope_assets import AssetFile, AssetFiles, OutputFolder
 from praxiscope_common.credentials import ServiceIdentity
@@ -193,7 +194,7 @@ class ReconstructionWork:
                 saved_s = time.monotonic()
         return trainer
 
-    async def _saved_state(self, context: JobContext, key: str):  # noqa: ANN202  a state or none
+    async def _saved_state(self, context: JobContext, key: str) -> TrainingState | None:
         if not context.operation.checkpoint.get("is_trained"):
             return None
         try:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
 import numpy as np
 
-from praxiscope_assets import OutputFolder
+from praxiscope_assets import OutputFolder, pieces_from_thread
 from praxiscope_worlds import Camera, GaussianWorld
 from praxiscope_worlds.formats import FORMATS, write_world_file
 from praxiscope_worlds.kernels import RenderOptions, SplatKernels
@@ -24,7 +23,7 @@ async def put_world(
     """Writes what every world has: `world.ply`, `world.spz`, `world.json`, `thumbnail.png`."""
     for name in ("ply", "spz"):
         written = FORMATS[name]
-        content = _in_thread(write_world_file(world, format_name=name))
+        content = pieces_from_thread(write_world_file(world, format_name=name))
         await outputs.put(f"world{written.extension}", written.media_type, content)
     await outputs.put("world.json", "application/json", json.dumps(described, indent=1).encode())
     await outputs.put("thumbnail.png", "image/png", thumbnail)
@@ -49,8 +48,3 @@ def encode_png(picture_rgb: np.ndarray) -> bytes:
     levels = np.rint(np.clip(picture_rgb, 0.0, 1.0) * 255.0).astype(np.uint8)
     _, encoded = cv2.imencode(".png", np.ascontiguousarray(levels[..., ::-1]))
     return encoded.tobytes()
-
-
-async def _in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-        yield piece

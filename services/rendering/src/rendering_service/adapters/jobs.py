@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import grpc
 
 from praxiscope.rendering.v1 import rendering_service_pb2
-from praxiscope_assets import AssetFile, AssetFiles, OutputFolder
+from praxiscope_assets import AssetFile, AssetFiles, OutputFolder, chunks_of_file
 from praxiscope_common.credentials import ServiceIdentity
 from praxiscope_common.database import Database
 from praxiscope_common.identity import current_caller
@@ -26,7 +26,6 @@ from rendering_service.core.types import Style
 
 METHOD = "praxiscope.rendering.v1.RenderingService/RenderOverlay"
 _WEIGHTS = {"draw": 0.95, "store": 0.05}
-_CHUNK_BYTES = 1 << 20
 _REPORT_PERIOD_S = 0.25
 _Request = rendering_service_pb2.RenderOverlayRequest
 _CODECS = {
@@ -119,7 +118,7 @@ class OverlayWork:
             with context.timed("store"):
                 token = await self.identity.token_for_mandate(context.operation.mandate)
                 outputs = OutputFolder(self.library, self.files.store, operation=context.operation.name, name="overlay")
-                await outputs.put("overlay.mp4", "video/mp4", _chunks(target))
+                await outputs.put("overlay.mp4", "video/mp4", chunks_of_file(target))
                 version = await outputs.commit(
                     kind="KIND_CLIP",
                     display_name=f"Overlay of {video.path}",
@@ -167,9 +166,3 @@ class OverlayWork:
         finally:
             should_stop.set()  # the thread ends before its folder is removed
             await asyncio.shield(asyncio.gather(drawing, return_exceptions=True))
-
-
-async def _chunks(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
-            yield chunk

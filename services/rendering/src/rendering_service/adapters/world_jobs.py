@@ -6,7 +6,7 @@ import asyncio
 import math
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +15,7 @@ import grpc
 from google.protobuf.message import Message
 
 from praxiscope.rendering.v1 import rendering_service_pb2, world_rendering_service_pb2
-from praxiscope_assets import AssetFiles, OutputFolder
+from praxiscope_assets import AssetFiles, OutputFolder, chunks_of_file, pieces_from_thread
 from praxiscope_common.credentials import ServiceIdentity
 from praxiscope_common.database import Database
 from praxiscope_common.identity import current_caller
@@ -31,7 +31,6 @@ TURNTABLE_METHOD = "praxiscope.rendering.v1.WorldRenderingService/RenderTurntabl
 EXPORT_METHOD = "praxiscope.rendering.v1.WorldRenderingService/ExportWorld"
 FRAME_RATE_HZ = 30
 _REPORT_PERIOD_S = 0.25
-_CHUNK_BYTES = 1 << 20
 _Overlay = rendering_service_pb2.RenderOverlayRequest
 _Turntable = world_rendering_service_pb2.RenderTurntableRequest
 _Export = world_rendering_service_pb2.ExportWorldRequest
@@ -131,7 +130,7 @@ class WorldWork:
             await context.report("draw", 1.0)
             with context.timed("store"):
                 outputs = self._outputs(context, "turntable")
-                await outputs.put("turntable.mp4", "video/mp4", _chunks(target))
+                await outputs.put("turntable.mp4", "video/mp4", chunks_of_file(target))
                 version = await outputs.commit(
                     kind="KIND_CLIP",
                     display_name=f"Flight around {world.file.path}",
@@ -183,7 +182,7 @@ class WorldWork:
                 written = FORMATS[FORMAT_NAMES[wanted]]
                 paths.append(f"world{written.extension}")
                 pieces = write_world_file(world.gaussians, format_name=written.name)
-                await outputs.put(paths[-1], written.media_type, _in_thread(pieces))
+                await outputs.put(paths[-1], written.media_type, pieces_from_thread(pieces))
                 await context.report("write", (index + 1) / len(request.formats) * 0.99, written.title)
             version = await outputs.commit(
                 kind="KIND_FILE",
@@ -209,14 +208,3 @@ def _video_info(width_px: int, height_px: int, frame_count: int) -> VideoInfo:
         codec="",
         has_audio=False,
     )
-
-
-async def _chunks(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
-            yield chunk
-
-
-async def _in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-        yield piece

@@ -94,7 +94,7 @@ type ReconstructWorldRequest struct {
 	LongSidePx int32 `protobuf:"varint,4,opt,name=long_side_px,json=longSidePx,proto3" json:"long_side_px,omitempty"`
 	// The same seed and pictures give the same world.
 	Seed int32 `protobuf:"varint,5,opt,name=seed,proto3" json:"seed,omitempty"`
-	// Most pictures that are used; of a video that many sharp ones are picked. 0 means 60 of a video and up to 300 photos.
+	// Most pictures that are used; of a video that many sharp ones are picked. 0 means 60 of a video and up to 250 photos.
 	MaxPictureCount int32 `protobuf:"varint,6,opt,name=max_picture_count,json=maxPictureCount,proto3" json:"max_picture_count,omitempty"`
 	// The world's name for people; empty names it after the photos.
 	DisplayName string `protobuf:"bytes,7,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
