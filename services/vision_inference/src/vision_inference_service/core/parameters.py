@@ -82,8 +82,8 @@ class LegParameters:
     """The closer look at legs of which one hides the other.
 
     On the sample video it is 164 looks in 230 frames, nearly all at the small man (390 of 994 pixels high), of about
-    20 ms each; it sets his legs right while he turns. Any visibility from 0.75 to 0.9, and crops of 1.35 to 1.6, do
-    nearly as well.
+    20 ms each; it sets his legs right while he turns. Crops of 1.35 to 1.6 do as well, 1.25 does not, nor does a
+    visibility of 0.75: fewer looks leave holes that the solver of sides fills wrongly (tests/golden/motion/README.md).
 
     Attributes:
         max_visibility: Where the landmark net's mean visibility of knee and ankle, 0..1, is below this for one leg ...
