@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.abc import PQGen
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -21,9 +22,22 @@ from praxiscope_common.errors import DomainError, InternalError, InvalidInputErr
 
 logger = logging.getLogger(__name__)
 Connection = psycopg.AsyncConnection[DictRow]
+_WAKE_UP_S = 5.0
 # A pool doubles its pause after every vain attempt, to minutes. It gives up instead, and whoever asks next makes it try anew.
 _RECONNECT_TIMEOUT_S = 3.0
 _MIGRATION_LOCK = 0x50726178  # one number for all chains: migrations run one after another
+
+
+class QuietConnection(psycopg.AsyncConnection[Any]):
+    """A connection that sleeps until the database says something.
+
+    psycopg wakes a waiting connection ten times a second to look for Ctrl-C, which asyncio brings by itself; for every
+    process that listens all day this is most of what it does.
+    """
+
+    async def wait(self, gen: PQGen[Any], interval: float = _WAKE_UP_S, timeout: float | None = None) -> Any:  # noqa: ANN401  psycopg's signature
+        """Waits as psycopg does, with a longer interval where the caller has no wish."""
+        return await super().wait(gen, interval=interval, timeout=timeout)
 
 
 class DatabaseUnavailableError(UnavailableError):
@@ -104,6 +118,7 @@ class Database:
             min_size=1,
             max_size=config.max_connections,
             open=False,
+            connection_class=QuietConnection,
             kwargs={"row_factory": dict_row},
             timeout=5,
             reconnect_timeout=_RECONNECT_TIMEOUT_S,

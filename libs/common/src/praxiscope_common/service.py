@@ -124,8 +124,8 @@ class ServiceRuntime:
         )
 
     async def probe_keys(self) -> None:
-        """Returns if auth's keys can be read."""
-        await self.verifier.source.fetch_keys()
+        """Returns if auth answers."""
+        await self.verifier.probe()
 
     async def stop(self) -> None:
         """Closes what `start` opened; traces that wait are sent first."""

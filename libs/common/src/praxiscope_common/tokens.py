@@ -95,6 +95,7 @@ class TokenVerifier:
     clock: Callable[[], float] = time.time
     _keys: dict[str, Any] = field(default_factory=dict)
     _keys_read_s: float = field(default=float("-inf"))
+    _heard_s: float = field(default=float("-inf"))
     _by_session: dict[str, list[Revocation]] = field(default_factory=dict)
     _by_subject: dict[str, list[Revocation]] = field(default_factory=dict)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -137,15 +138,26 @@ class TokenVerifier:
             raise RevokedTokenError()
         return caller
 
+    async def probe(self) -> None:
+        """Returns if auth answers, or answered when it was last asked for revocations, a moment ago.
+
+        Raises:
+            DomainError: If it does not.
+        """
+        if self.clock() - self._heard_s > 2 * REVOCATION_POLL_S:
+            await self.source.fetch_keys()
+
     async def follow_revocations(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Asks for new revocations every two seconds until cancelled; an auth that is away is asked again."""
         cursor = 0
         while True:
             try:
                 revocations, cursor = await self.source.fetch_revocations(cursor)
+                self._heard_s = self.clock()
                 for revocation in revocations:
                     self._remember(revocation)
             except DomainError as error:  # away, too slow, or in trouble: what is known still holds
+                self._heard_s = float("-inf")
                 logger.warning("revocations cannot be read", extra={"reason": error.reason})
             await sleep(REVOCATION_POLL_S)
 

@@ -23,7 +23,7 @@ from procrastinate.retry import BaseRetryStrategy
 from psycopg.types.json import Jsonb
 
 from praxiscope_common import errors
-from praxiscope_common.database import Database, DatabaseUnavailableError
+from praxiscope_common.database import Database, DatabaseUnavailableError, QuietConnection
 from praxiscope_common.identity import CallContext, call_context
 from praxiscope_common.jobs.operations import CHANNEL, TASK_NAME, Operation, enqueue
 from praxiscope_common.jobs.queue import FencedQueue
@@ -35,7 +35,8 @@ logger = logging.getLogger(__name__)
 
 _HEARTBEAT_S = 2.0
 _STALLED_AFTER_S = 6.0
-_POLL_S = 0.5
+_POLL_S = 1.0  # for what no notice comes of: a job whose pause is over, a notice that was lost
+_NO_POLL_S = 3600.0
 _REPORT_PERIOD_S = 0.25
 _MAX_RETRY_S = 60.0
 _DATABASE_PAUSE_S = 1.0
@@ -224,6 +225,7 @@ class Worker:
             min_size=2,  # one listens; held from the start, so that a database without connections to spare does not stop the heartbeat
             max_size=max(3, concurrency + 1),
             timeout=_POOL_TIMEOUT_S,
+            connection_class=QuietConnection,
         )
         self._app = App(connector=connector)
         self._app.job_manager = FencedQueue(connector)
@@ -268,7 +270,7 @@ class Worker:
                     queues=[self._service],
                     concurrency=self._concurrency,
                     fetch_job_polling_interval=_POLL_S,
-                    abort_job_polling_interval=_POLL_S,
+                    abort_job_polling_interval=_NO_POLL_S,  # nobody asks it to; operations are cancelled by their row
                     update_heartbeat_interval=_HEARTBEAT_S,
                     stalled_worker_timeout=_STALLED_AFTER_S,
                     shutdown_graceful_timeout=self._grace_s,
@@ -438,7 +440,7 @@ class Worker:
             )
 
     async def _follow_cancellations(self) -> None:
-        """Cancels what is running here as soon as its row says so; hears of changes, and looks every half second in case it did not."""
+        """Cancels what is running here as soon as its row says so; hears of changes, and looks every second in case it did not."""
         async for _ in listen(self._database, _POLL_S):
             if not self._running:
                 continue
@@ -515,9 +517,7 @@ async def listen(database: Database, period_s: float) -> AsyncIterator[str]:
     """
     while True:
         try:
-            async with await psycopg.AsyncConnection[Any].connect(
-                database.config.conninfo(), autocommit=True
-            ) as connection:
+            async with await QuietConnection.connect(database.config.conninfo(), autocommit=True) as connection:
                 await connection.execute(f"LISTEN {CHANNEL}")
                 yield ""  # whatever changed before is to be looked at
                 while True:
