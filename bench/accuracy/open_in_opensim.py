@@ -47,7 +47,7 @@ def main() -> int:
         for person in analysis.persons:
             for suffix, text in ((".trc", write_markers_trc(person)), (".mot", write_angles_mot(person))):
                 path = Path(folder) / f"person{person.person_id}{suffix}"
-                path.write_text(text)
+                path.write_text("".join(text))
                 paths.append(str(path))
         if not interpreter:
             print(f"not run: {len(paths)} files were written, but OPENSIM_PYTHON names no interpreter")

@@ -153,6 +153,12 @@ def test_forbidden_paths_are_an_error_and_nothing_is_a_path_of_nothing() -> None
     assert numerics.find_cheapest_path(np.zeros((0, 2)), np.zeros((0, 2, 2))).shape == (0,)
 
 
+@pytest.mark.parametrize("shape", [(1, 2, 2), (3, 2, 2), (2, 2, 3)])
+def test_steps_that_do_not_fit_the_states_are_an_error(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="step_costs must be 2"):
+        numerics.find_cheapest_path(np.zeros((3, 2)), np.zeros(shape))
+
+
 @pytest.mark.parametrize("sequence", ["".join(p) for p in itertools.permutations("xyz")])
 @given(first=angles, middle=st.floats(-1.5, 1.5), third=angles)
 def test_cardan_angles_round_trip(sequence: str, first: float, middle: float, third: float) -> None:

@@ -10,6 +10,9 @@ from scipy.interpolate import PchipInterpolator
 
 from praxiscope_numerics._arrays import BoolArray, FloatArray, IntArray
 
+# Filters and curves hold several copies of what they are given.
+_COLUMNS_AT_ONCE = 16
+
 
 def find_runs(mask: Bool[BoolArray, " time"]) -> list[tuple[int, int]]:
     """Lists the half-open index ranges over which a mask is true.
@@ -27,7 +30,7 @@ def find_runs(mask: Bool[BoolArray, " time"]) -> list[tuple[int, int]]:
 def group_columns(
     masks: Bool[BoolArray, "time column"],
 ) -> Iterator[tuple[Int[IntArray, " alike"], Bool[BoolArray, " time"]]]:
-    """Groups columns whose masks are equal, so that they can be worked on together.
+    """Groups columns whose masks are equal, so that they can be worked on together; a large group comes in parts.
 
     Args:
         masks: One flag per sample and column.
@@ -40,7 +43,8 @@ def group_columns(
     for i_column in range(masks.shape[1]):
         groups.setdefault(packed[:, i_column].tobytes(), []).append(i_column)
     for alike in groups.values():
-        yield np.array(alike, np.int64), masks[:, alike[0]]
+        for first in range(0, len(alike), _COLUMNS_AT_ONCE):
+            yield np.array(alike[first : first + _COLUMNS_AT_ONCE], np.int64), masks[:, alike[0]]
 
 
 def fill_gaps(

@@ -29,13 +29,17 @@ class BrokenRecordsError(DataLossError):
 
 def encode_records(messages: Iterable[Message]) -> bytes:
     """Returns the messages as a file's bytes."""
+    return b"".join(encode_records_in_pieces(messages))
+
+
+def encode_records_in_pieces(messages: Iterable[Message]) -> Iterator[bytes]:
+    """Yields a file's bytes as they come, so that a long one is never held; no piece is empty."""
     compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compressobj()
-    pieces: list[bytes] = []
     for message in messages:
         body = message.SerializeToString()
-        pieces.append(compressor.compress(_varint(len(body)) + body))
-    pieces.append(compressor.flush())
-    return b"".join(pieces)
+        if piece := compressor.compress(_varint(len(body)) + body):
+            yield piece
+    yield compressor.flush()
 
 
 def decode_records(file: BinaryIO, first: type[Message] | None, rest: type[_Message]) -> Iterator[_Message | Message]:

@@ -24,7 +24,7 @@ from praxiscope.rendering.v1 import rendering_service_pb2
 from praxiscope.tracking.v1 import tracking_service_pb2
 from praxiscope.type.v1 import media_pb2
 from praxiscope.vision.v1 import observation_pb2, vision_service_pb2
-from praxiscope_assets import AssetFile, AssetFiles, OutputFolder
+from praxiscope_assets import AssetFile, AssetFiles, OutputFolder, pieces_from_thread
 from praxiscope_common import names
 from praxiscope_common.credentials import ServiceIdentity
 from praxiscope_common.errors import DomainError, UnavailableError
@@ -84,8 +84,8 @@ class AnalysisWork:
         with context.timed("measure"):
             await context.report("measure", 0.0, "Measuring angles")
             config, info = self.config_from(request), info_from(observed.info)
-            # Off the event loop; and nobody holds the series of everybody longer than the analysis does.
-            analysis = await asyncio.to_thread(lambda: analyze_motion(recording.persons(info), config))
+            # Off the event loop, one person after another.
+            analysis = await asyncio.to_thread(analyze_motion, recording.take_persons(info), config)
         await context.report("measure", 1.0)
         motion = motion_message(
             summarise(analysis),
@@ -158,8 +158,8 @@ class AnalysisWork:
     ) -> str:
         source = MotionSource(video=file.asset_version, path=file.path, info=observed.info)
         outputs = OutputFolder(self.peers.library, self.files.store, operation=context.operation.name, name="motion")
-        async for path, content_type, content in render_files(analysis, observed.log.recording, motion, source):
-            await outputs.put(path, content_type, content)
+        for path, content_type, pieces in render_files(analysis, observed.log.recording, motion, source):
+            await outputs.put(path, content_type, pieces_from_thread(pieces))
         joined = await self.files.store.compose(observed.log.keys, outputs.prefix + OBSERVATIONS_PATH)
         outputs.add(OBSERVATIONS_PATH, "application/zstd", joined)
         version = await outputs.commit(

@@ -11,7 +11,7 @@ from biomechanics_service.core.landmarks import BONES, POINT_INDEX, POINT_NAMES
 from biomechanics_service.core.types import MotionAnalysis, PersonMotion
 from praxiscope.biomechanics.v1 import motion_pb2
 from praxiscope.vision.v1 import observation_pb2
-from praxiscope_common.storage.records import encode_records
+from praxiscope_common.storage.records import encode_records_in_pieces
 
 FORMAT_VERSION = 1
 # Which three points an angle's arc is drawn between: one end, vertex, other end.
@@ -32,8 +32,8 @@ def encode_motion(
     video: str,
     video_path: str,
     video_info: observation_pb2.VideoInfo,
-) -> bytes:
-    """Returns the file's bytes."""
+) -> Iterator[bytes]:
+    """Yields the file's bytes as they come."""
     names = [angle.name for angle in PLANE_ANGLES]
     header = motion_pb2.MotionHeader(
         format_version=FORMAT_VERSION,
@@ -45,7 +45,7 @@ def encode_motion(
         bones=[POINT_INDEX[name] for bone in BONES for name in bone],
         angle_joints=[index for name in names for index in _arc(name)],
     )
-    return encode_records(_records(header, analysis, offsets_s, names))
+    return encode_records_in_pieces(_records(header, analysis, offsets_s, names))
 
 
 def _records(

@@ -5,7 +5,7 @@ One pure function, `analyze_motion`, is the way in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -30,7 +30,9 @@ from biomechanics_service.core.types import (
     MotionAnalysis,
     PersonMotion,
     PersonSeries,
+    PersonTrack,
     View,
+    to_single,
 )
 from biomechanics_service.core.view import find_views
 from praxiscope_numerics import differentiate, fill_gaps, filter_low_pass, unwrap_angle
@@ -56,11 +58,11 @@ NEVER_MEASURED = {
 SYMMETRIC_JOINTS = ("hip_flexion", "hip_adduction", "knee_angle", "ankle_angle", "arm_flex", "arm_add", "elbow_flex")
 
 
-def analyze_motion(persons: Sequence[PersonSeries], config: MotionConfig) -> MotionAnalysis:
+def analyze_motion(persons: Iterable[PersonSeries], config: MotionConfig) -> MotionAnalysis:
     """Measures joint angles over time.
 
     Args:
-        persons: What the pose nets said about each person.
+        persons: What the pose nets said about each person; of an iterator one is held at a time.
         config: Parameters.
 
     Returns:
@@ -68,33 +70,37 @@ def analyze_motion(persons: Sequence[PersonSeries], config: MotionConfig) -> Mot
     """
     measured: list[PersonMotion] = []
     skipped: dict[int, str] = {}
-    for person in sorted(persons, key=lambda item: item.person_id):
+    for person in persons:
         seen_count = int(np.isfinite(person.boxes_xyxy_px).all(axis=1).sum())
         step_s = float(np.median(np.diff(person.time_s))) if len(person.time_s) > 1 else 0.0
         if seen_count < 2 or seen_count * step_s < config.min_seen_s:
             skipped[person.person_id] = f"seen in {seen_count} frames only, less than {config.min_seen_s} s"
             continue
-        measured.append(_analyze_person(person, config))
-    return MotionAnalysis(persons=tuple(measured), skipped=skipped, config=config)
+        merged, track = merge_person(person, config), person.track()
+        del person  # what the nets said is not held while angles are measured
+        measured.append(_analyze_person(track, merged, config))
+        del merged, track  # nor these while the next person's points are merged
+    return MotionAnalysis(
+        persons=tuple(sorted(measured, key=lambda motion: motion.person_id)), skipped=skipped, config=config
+    )
 
 
-def _analyze_person(person: PersonSeries, config: MotionConfig) -> PersonMotion:
-    merged = merge_person(person, config)
-    views, facing = find_views(merged.points_px, person.time_s, config.view)
-    smooth_px = filter_low_pass(merged.points_px, person.time_s, cutoff_hz=config.cutoff_hz, order=config.filter_order)
-    markers, metres_per_px, is_scale_given = place_markers(merged, person.time_s, config)
-    angles = {a.name: _measure_plane_angle(a, merged, views, facing, person.time_s, config) for a in PLANE_ANGLES}
-    angles |= _measure_space_angles(merged, person.time_s, config)
-    angles |= {name: _refuse_angle(name, len(person.time_s), reason) for name, reason in NEVER_MEASURED.items()}
-    gait = find_gait_events(smooth_px, person.time_s, person.frame_index, views, facing)
+def _analyze_person(track: PersonTrack, merged: MergedPoints, config: MotionConfig) -> PersonMotion:
+    views, facing = find_views(merged.points_px, track.time_s, config.view)
+    smooth_px = filter_low_pass(merged.points_px, track.time_s, cutoff_hz=config.cutoff_hz, order=config.filter_order)
+    markers, metres_per_px, is_scale_given = place_markers(merged, track.time_s, config)
+    angles = {a.name: _measure_plane_angle(a, merged, views, facing, track.time_s, config) for a in PLANE_ANGLES}
+    angles |= _measure_space_angles(merged, track.time_s, config)
+    angles |= {name: _refuse_angle(name, len(track.time_s), reason) for name, reason in NEVER_MEASURED.items()}
+    gait = find_gait_events(smooth_px, track.time_s, track.frame_index, views, facing)
     return PersonMotion(
-        person_id=person.person_id,
-        frame_index=person.frame_index,
-        time_s=person.time_s,
-        boxes_xyxy_px=person.boxes_xyxy_px,
-        points_px=merged.points_px,
-        points_filtered_px=smooth_px,
-        point_confidence=_rate_points(merged),
+        person_id=track.person_id,
+        frame_index=track.frame_index,
+        time_s=track.time_s,
+        boxes_xyxy_px=track.boxes_xyxy_px,
+        points_px=to_single(merged.points_px),
+        points_filtered_px=to_single(smooth_px),
+        point_confidence=to_single(_rate_points(merged)),
         markers_m=markers,
         metres_per_px=metres_per_px,
         is_scale_given=is_scale_given,
@@ -104,7 +110,7 @@ def _analyze_person(person: PersonSeries, config: MotionConfig) -> PersonMotion:
         swapped_frame_count=merged.swapped_frame_count,
         symmetry_percent=_compare_sides(angles),
         gait=gait,
-        notes=_write_notes(person, merged, views, is_scale_given=is_scale_given),
+        notes=_write_notes(track, merged, views, is_scale_given=is_scale_given),
     )
 
 
@@ -215,23 +221,23 @@ def _finish_angle(
     is_enough = len(sure) >= MIN_SURE_FRAMES
     return AngleSeries(
         name=name,
-        raw_deg=raw,
-        filtered_deg=filtered,
-        velocity_deg_s=differentiate(filtered, time_s),
-        confidence=confidence,
+        raw_deg=to_single(raw),
+        filtered_deg=to_single(filtered),
+        velocity_deg_s=to_single(differentiate(filtered, time_s)),
+        confidence=to_single(confidence),
         range_deg=float(np.subtract(*np.percentile(sure, [98.0, 2.0]))) if is_enough else float("nan"),
         missing_reason="",
     )
 
 
 def _refuse_angle(name: str, count: int, reason: str) -> AngleSeries:
-    nothing = np.full(count, np.nan)
+    nothing = to_single(np.full(count, np.nan))
     return AngleSeries(
         name=name,
         raw_deg=nothing,
         filtered_deg=nothing,
         velocity_deg_s=nothing,
-        confidence=np.zeros(count),
+        confidence=to_single(np.zeros(count)),
         range_deg=float("nan"),
         missing_reason=reason,
     )
@@ -260,9 +266,9 @@ def _rate_points(merged: MergedPoints) -> FloatArray:
 
 
 def _write_notes(
-    person: PersonSeries, merged: MergedPoints, views: tuple[View, ...], *, is_scale_given: bool
+    track: PersonTrack, merged: MergedPoints, views: tuple[View, ...], *, is_scale_given: bool
 ) -> tuple[str, ...]:
-    is_found = np.asarray(np.isfinite(person.boxes_xyxy_px).all(axis=1))
+    is_found = np.asarray(np.isfinite(track.boxes_xyxy_px).all(axis=1))
     notes: list[str] = []
     if not is_found.all():
         notes.append(

@@ -14,6 +14,7 @@ REWEIGHTING_COUNT = 3
 RIDGE = (1e-9, 1e-3, 1e-2)
 # Frames whose windows are looked at together; one frame's take 70 kB, so a long video is not held as windows all at once.
 FRAMES_AT_ONCE = 64
+FUSED_AT_ONCE = 512
 
 
 def fit_local_motion(samples: FloatArray, weights: FloatArray, scale: FloatArray, half_window: int) -> FloatArray:
@@ -131,6 +132,20 @@ def fuse_points(
         Merged points, NaN where no net sees them near the movement of their neighbours; and their distance from that
         movement in shares of the body's size. [T, J, 2], [T, J]
     """
+    merged, residual = np.empty_like(coco), np.empty(coco.shape[:2])
+    for start in range(0, len(coco), FUSED_AT_ONCE):
+        stop = min(start + FUSED_AT_ONCE, len(coco))
+        # With the neighbours on both sides a part comes out as it would in the whole.
+        first = max(start - config.half_window, 0)
+        around, inner = slice(first, stop + config.half_window), slice(start - first, stop - first)
+        part, part_residual = _fuse_part(coco[around], blazepose[around], body_size_px[around], config)
+        merged[start:stop], residual[start:stop] = part[inner], part_residual[inner]
+    return merged, residual
+
+
+def _fuse_part(
+    coco: FloatArray, blazepose: FloatArray, body_size_px: FloatArray, config: FusionConfig
+) -> tuple[FloatArray, FloatArray]:
     samples = np.stack([coco, blazepose], axis=1)
     trust = np.array([[1.0 - config.blazepose_share], [config.blazepose_share]])  # [observer, 1]
     scale = config.distance_scale * body_size_px

@@ -10,6 +10,8 @@ Markers_BlazePose.xml.
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -66,14 +68,14 @@ COORDINATES = (
 TRANSLATIONS = ("pelvis_tx", "pelvis_ty", "pelvis_tz")
 
 
-def write_markers_trc(person: PersonMotion, *, title: str = "markers.trc") -> str:
-    """Writes a person's markers.
+def write_markers_trc(person: PersonMotion, *, title: str = "markers.trc") -> Iterator[str]:
+    """Writes a person's markers, line by line.
 
     Args:
         person: Result for one person.
         title: Name that stands in the first line; no tabs or line ends.
 
-    Returns:
+    Yields:
         TRC text: metres (Pose2Sim takes TRC for metres whatever its header says; OpenSim reads the header), x right in
             the picture, y up, z towards the camera. Frames are numbered from 1; a
             missing marker is three empty cells. Rows
@@ -96,20 +98,20 @@ def write_markers_trc(person: PersonMotion, *, title: str = "markers.trc") -> st
         "\t\t" + "\t".join(f"{axis}{number}" for number in numbers for axis in "XYZ"),
         "",
     ]
+    yield "\n".join(lines) + "\n"
     for number, row in enumerate(rows, start=1):
-        cells = [f"{value:.6f}" if np.isfinite(value) else "" for value in markers[row].ravel()]
-        lines.append(f"{number}\t{person.time_s[row]:.6f}\t" + "\t".join(cells))
-    return "\n".join(lines) + "\n"
+        cells = [f"{value:.6f}" if math.isfinite(value) else "" for value in markers[row].ravel().tolist()]
+        yield f"{number}\t{person.time_s[row]:.6f}\t" + "\t".join(cells) + "\n"
 
 
-def write_angles_mot(person: PersonMotion, *, title: str = "angles") -> str:
-    """Writes a person's joint angles as an OpenSim motion.
+def write_angles_mot(person: PersonMotion, *, title: str = "angles") -> Iterator[str]:
+    """Writes a person's joint angles as an OpenSim motion, line by line.
 
     Args:
         person: Result for one person.
         title: Name that stands in the first line; no line ends.
 
-    Returns:
+    Yields:
         MOT text: degrees, pelvis translations in metres, filtered; `nan` where an angle was not seen. Angles that were
             never measured have no column.
 
@@ -142,10 +144,10 @@ def write_angles_mot(person: PersonMotion, *, title: str = "angles") -> str:
         "endheader",
         "\t".join(["time", *(name for name, _ in columns)]),
     ]
+    yield "\n".join(lines) + "\n"
     for row in rows:
-        cells = [f"{value:.6f}" if np.isfinite(value) else "nan" for value in values[row]]
-        lines.append("\t".join([f"{person.time_s[row]:.6f}", *cells]))
-    return "\n".join(lines) + "\n"
+        cells = [f"{value:.6f}" if math.isfinite(value) else "nan" for value in values[row].tolist()]
+        yield "\t".join([f"{person.time_s[row]:.6f}", *cells]) + "\n"
 
 
 def write_estimates_json(person: PersonMotion) -> str:

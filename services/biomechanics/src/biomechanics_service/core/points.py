@@ -21,7 +21,7 @@ from biomechanics_service.core.landmarks import (
     pair_indices,
 )
 from biomechanics_service.core.sides import find_swaps
-from biomechanics_service.core.types import BoolArray, FloatArray, PersonSeries
+from biomechanics_service.core.types import BoolArray, FloatArray, PersonSeries, to_single
 from praxiscope_numerics import fill_gaps, filter_low_pass
 
 # BlazePose's left points of the arms (elbow to fingers) and legs (knee to toes); the right one is the next index.
@@ -76,7 +76,8 @@ def merge_person(person: PersonSeries, config: MotionConfig) -> MergedPoints:
         The merged points.
     """
     coco, blazepose = _pick_seen(person, config.seen)
-    world = np.where(np.isfinite(person.blazepose_world_m), person.blazepose_world_m, np.nan) * [1.0, -1.0, -1.0]
+    # Metres keep the 32 bits that they came with until they are used: they are most of a person.
+    world = to_single(person.blazepose_world_m * np.array([1.0, -1.0, -1.0], np.float32))
     world[~(person.blazepose_presence >= config.seen.min_presence)] = np.nan
     scores = _join_scores(person)
     body_size_px = measure_body_size(person)
@@ -105,7 +106,7 @@ def merge_person(person: PersonSeries, config: MotionConfig) -> MergedPoints:
     coco, blazepose = align_nets(coco, blazepose, body_size_px, config.fusion)
     merged, residual = fuse_points(coco, blazepose, body_size_px, config.fusion)
     points, is_filled = fill_gaps(merged, person.time_s, max_gap_s=config.max_gap_s)
-    space = world[:, BLAZEPOSE_OF_POINT].copy()
+    space = world[:, BLAZEPOSE_OF_POINT].astype(np.float64)
     # The metric net extrapolates what it does not see; what is not seen in the picture has no place in space either.
     space[~np.isfinite(blazepose).all(axis=-1)] = np.nan
     return MergedPoints(
@@ -129,7 +130,8 @@ def measure_body_size(person: PersonSeries) -> FloatArray:
     A median, for the size must not shrink with a crouch; constant, for one camera sees people come nearer far more
     slowly than they bend.
     """
-    sides = (person.boxes_xyxy_px[:, 2:] - person.boxes_xyxy_px[:, :2]).max(axis=1)
+    boxes = person.boxes_xyxy_px.astype(np.float64)
+    sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
     size = float(np.nanmedian(sides)) if np.isfinite(sides).any() else 1.0
     return np.full(len(sides), max(size, 1.0))
 
@@ -147,8 +149,10 @@ def place_markers(merged: MergedPoints, time_s: FloatArray, config: MotionConfig
         distance, and whether the scale
         comes from a given height. [T, 33, 3]
     """
-    filled, _ = fill_gaps(merged.world_m, time_s, max_gap_s=config.max_gap_s)
-    smooth = filter_low_pass(filled, time_s, cutoff_hz=config.cutoff_hz, order=config.filter_order)
+    markers = np.empty_like(merged.world_m)
+    for i_axis in range(3):
+        filled, _ = fill_gaps(merged.world_m[..., i_axis].astype(np.float64), time_s, max_gap_s=config.max_gap_s)
+        markers[..., i_axis] = filter_low_pass(filled, time_s, cutoff_hz=config.cutoff_hz, order=config.filter_order)
     factor = 1.0
     estimated_height_m = _estimate_height(merged.space_m)
     is_given = config.height_m is not None and np.isfinite(estimated_height_m)
@@ -158,7 +162,7 @@ def place_markers(merged: MergedPoints, time_s: FloatArray, config: MotionConfig
     hips = [POINT_INDEX["left_hip"], POINT_INDEX["right_hip"]]
     pelvis_px, _ = fill_gaps(merged.points_px[:, hips].mean(axis=1), time_s, max_gap_s=config.max_gap_s)
     pelvis_px = filter_low_pass(pelvis_px, time_s, cutoff_hz=config.cutoff_hz, order=config.filter_order)
-    markers = factor * smooth
+    markers *= factor
     markers[..., 0] += metres_per_px * pelvis_px[:, None, 0]
     markers[..., 1] -= metres_per_px * pelvis_px[:, None, 1]
     if np.isfinite(markers[..., 1]).any():
@@ -174,7 +178,7 @@ def _pick_seen(person: PersonSeries, config: SeenConfig) -> tuple[FloatArray, Fl
     is_seen = (person.blazepose_visibility >= config.min_visibility) & (
         person.blazepose_presence >= config.min_presence
     )[:, None]
-    blazepose = np.where(is_seen[..., None], person.blazepose_px, np.nan)[:, BLAZEPOSE_OF_POINT]
+    blazepose = np.where(is_seen[..., None], person.blazepose_px, np.nan)[:, BLAZEPOSE_OF_POINT].astype(np.float64)
     limit = np.array(person.image_size_wh_px) - config.border_px
     for points in (coco, blazepose):
         with np.errstate(invalid="ignore"):
@@ -189,7 +193,7 @@ def _pick_seen(person: PersonSeries, config: SeenConfig) -> tuple[FloatArray, Fl
 
 
 def _join_scores(person: PersonSeries) -> FloatArray:
-    scores = SCORE_OF_VISIBILITY * person.blazepose_visibility[:, BLAZEPOSE_OF_POINT]
+    scores = SCORE_OF_VISIBILITY * person.blazepose_visibility[:, BLAZEPOSE_OF_POINT].astype(np.float64)
     scores[:, :COCO_COUNT] = np.fmax(scores[:, :COCO_COUNT], person.coco_scores)
     return scores
 

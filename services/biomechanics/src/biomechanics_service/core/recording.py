@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from biomechanics_service.core.association import ObservedPersons, collect_persons
-from biomechanics_service.core.types import PersonSeries
+from biomechanics_service.core.association import ObservationTable, ObservedPersons
+from biomechanics_service.core.types import FloatArray, PersonSeries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +41,12 @@ class Recording:
     """A recording while it is observed.
 
     Attributes:
-        frames: Frames in which somebody was seen, in order.
+        table: Who was seen where.
         offsets_s: Offset of every frame, in order.
         incomplete_frame_count: Frames that may have shown more people than the net counts.
     """
 
-    frames: list[ObservedPersons] = field(default_factory=list[ObservedPersons])
+    table: ObservationTable = field(default_factory=ObservationTable)
     offsets_s: list[float] = field(default_factory=list[float])
     incomplete_frame_count: int = 0
 
@@ -68,13 +68,14 @@ class Recording:
             offset_s = self.offsets_s[-1] + 1e-4
         self.offsets_s.append(offset_s)
         self.incomplete_frame_count += may_be_incomplete
-        if len(observed.person_ids):
-            self.frames.append(observed)
+        self.table.add(observed)
 
-    def persons(self, info: RecordingInfo) -> Sequence[PersonSeries]:
-        """Returns one series a person."""
-        return collect_persons(
-            self.frames,
-            np.array(self.offsets_s, np.float64),
-            image_size_wh_px=(float(info.width_px), float(info.height_px)),
+    def take_persons(self, info: RecordingInfo) -> Iterator[PersonSeries]:
+        """Yields one series a person, and forgets what it is made of."""
+        return self.table.take_persons(
+            np.array(self.offsets_s, np.float64), image_size_wh_px=(float(info.width_px), float(info.height_px))
         )
+
+    def boxes(self) -> Iterator[tuple[int, int, FloatArray]]:
+        """Yields frame, id and box of everybody; also of those who were taken."""
+        return self.table.boxes()

@@ -47,15 +47,15 @@ SINGLE = (
 SYMMETRY_WORDS = {name: title for name, title, _ in JOINTS}
 
 
-def write_report_html(analysis: MotionAnalysis, *, title: str, source: str) -> str:
-    """Writes the report as one HTML page that loads nothing.
+def write_report_html(analysis: MotionAnalysis, *, title: str, source: str) -> Iterator[str]:
+    """Writes the report as one HTML page that loads nothing, piece by piece.
 
     Args:
         analysis: Result.
         title: Heading of the page, any text.
         source: What was analysed, such as the video's name, any text.
 
-    Returns:
+    Yields:
         HTML; every text is escaped.
     """
     count = len(analysis.persons)
@@ -65,9 +65,12 @@ def write_report_html(analysis: MotionAnalysis, *, title: str, source: str) -> s
         *(part for index, person in enumerate(analysis.persons) for part in _write_person(person, index)),
         *_write_settings(analysis),
     ]
-    # Inside a script element only "<" could end it; JSON may spell it otherwise.
-    data = write_motion_json(analysis).replace("<", "\\u003c")
-    return Template(PAGE).substitute(title=escape(title), style=STYLE, body="\n".join(body), data=data, script=SCRIPT)
+    before, after = PAGE.split("$data")
+    yield Template(before).substitute(title=escape(title), style=STYLE, body="\n".join(body))
+    for piece in write_motion_json(analysis):
+        # Inside a script element only "<" could end it; JSON may spell it otherwise.
+        yield piece.replace("<", "\\u003c")
+    yield Template(after).substitute(script=SCRIPT)
 
 
 def _write_introduction(analysis: MotionAnalysis) -> Iterator[str]:

@@ -10,11 +10,16 @@ made things worse.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from biomechanics_service.core.config import SidesConfig
 from biomechanics_service.core.types import BoolArray, FloatArray, IntArray
 from praxiscope_numerics import find_cheapest_path
+
+# Steps whose costs are held at once: 2 kB each.
+STEPS_AT_ONCE = 256
 
 
 def find_swaps(
@@ -67,19 +72,26 @@ def _find_cheapest_states(state_costs: FloatArray, both: list[FloatArray], confi
     time_count = len(state_costs)
     # A node of the path is the pair (state before, state now); a step into it knows three frames, hence a second
     # difference.
-    jerk = (
-        _price_steps(both[0], config)[:, :, None, :, None, :, None]
-        + _price_steps(both[1], config)[:, None, :, None, :, None, :]
-    )
-    jerk = jerk.reshape(time_count - 2, 4, 4, 4)  # [T - 2, before, now, next]
     now = state_costs.reshape(time_count, 4)
     node_costs = np.tile(now[1:, None, :], (1, 4, 1)).reshape(time_count - 1, 16)
     node_costs[0] += np.repeat(now[0], 4)
-    step_costs = np.full((time_count - 2, 4, 4, 4, 4), np.inf)  # [T - 2, before, now, now again, next]
-    for state in range(4):
-        step_costs[:, :, state, state, :] = jerk[:, :, state, :]
-    path = find_cheapest_path(node_costs, step_costs.reshape(time_count - 2, 16, 16))
+    path = find_cheapest_path(node_costs, _list_steps(both, config))
     return np.concatenate([[path[0] // 4], path % 4])
+
+
+def _list_steps(both: list[FloatArray], config: SidesConfig) -> Iterator[FloatArray]:
+    """Yields the costs of the steps between pairs of states, one time after another: [16, 16] each."""
+    step_count = both[0].shape[1] - 2
+    for start in range(0, step_count, STEPS_AT_ONCE):
+        coco, blazepose = (points[:, start : start + STEPS_AT_ONCE + 2] for points in both)
+        jerk = (
+            _price_steps(coco, config)[:, :, None, :, None, :, None]
+            + _price_steps(blazepose, config)[:, None, :, None, :, None, :]
+        ).reshape(-1, 4, 4, 4)  # [steps, before, now, next]
+        costs = np.full((len(jerk), 4, 4, 4, 4), np.inf)  # [steps, before, now, now again, next]
+        for state in range(4):
+            costs[:, :, state, state, :] = jerk[:, :, state, :]
+        yield from costs.reshape(-1, 16, 16)
 
 
 def _trusted_price(price: float, trust: FloatArray, config: SidesConfig) -> FloatArray:
