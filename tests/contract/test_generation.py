@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from generation_service.adapters.jobs import PREVIEW_PATH
 from praxiscope.generation.v1 import generation_service_pb2
 from praxiscope.library.v1 import operation_service_pb2
 from praxiscope.type.v1 import media_pb2
@@ -13,6 +14,7 @@ from tests.support.coverage import covers
 from tests.support.house import Tenant
 
 RECONSTRUCT, GENERATE = "GenerationService.ReconstructWorld", "GenerationService.GenerateWorld"
+PREVIEW = "GenerationService.GetPreview"
 
 
 async def reconstruct(tenant: Tenant, photos: str, path: str = "", **fields: object) -> Answer:
@@ -83,3 +85,27 @@ async def test_a_repeated_request_is_accepted_once(tenant: Tenant) -> None:
     assert (await generate(tenant, prompt="a lake", request_id=request_id)).message.name == made.name
     (await generate(tenant, prompt="a hill", request_id=request_id)).fails("REQUEST_ID_REUSED")
     await cancel(tenant, made.name)
+
+
+async def preview(tenant: Tenant, operation: str) -> Answer:
+    """Asks for a reconstruction's preview."""
+    request = generation_service_pb2.GetPreviewRequest(operation=operation)
+    return await tenant.house.ask(PREVIEW, request, token=tenant.token)
+
+
+@covers(PREVIEW)
+@covers(PREVIEW, "PREVIEW_NOT_READY")
+async def test_a_preview_is_there_once_the_training_has_drawn_one(tenant: Tenant) -> None:
+    operation = (await reconstruct(tenant, await tenant.upload(b"PK", "photos.zip"))).message.name
+    (await preview(tenant, operation)).fails("PREVIEW_NOT_READY")
+    await tenant.house.store.put(f"{operation}/{PREVIEW_PATH}", b"a picture")  # as the worker does
+    assert (await preview(tenant, operation)).message.content == b"a picture"
+    await cancel(tenant, operation)
+
+
+@covers(PREVIEW, "RESOURCE_NOT_FOUND")
+async def test_only_reconstructions_of_the_project_have_previews(tenant: Tenant, stranger: Tenant) -> None:
+    generated = (await generate(tenant, prompt="a lake")).message.name
+    for operation in (generated, tenant.name_of("operations"), stranger.name_of("operations")):
+        (await preview(tenant, operation)).fails("RESOURCE_NOT_FOUND")
+    await cancel(tenant, generated)

@@ -233,6 +233,9 @@ EXAMPLES: dict[str, Example] = {
     "GenerationService.ReconstructWorld": Example(
         VERSION, lambda name: generation_service_pb2.ReconstructWorldRequest(photos=_media(name))
     ),
+    "GenerationService.GetPreview": Example(
+        OPERATION, lambda name: generation_service_pb2.GetPreviewRequest(operation=name)
+    ),
     "GenerationService.GenerateWorld": Example(
         PROJECT, lambda name: generation_service_pb2.GenerateWorldRequest(parent=name)
     ),

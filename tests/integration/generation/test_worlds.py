@@ -155,6 +155,51 @@ async def test_photos_become_a_world_that_meets_pictures_it_was_not_made_from(
     assert [edge.target for edge in lineage.edges] == [response.asset_version]
 
 
+async def test_photos_that_bring_their_poses_become_a_world_and_show_it_on_the_way(
+    house: House, tenant: Tenant, photos: dict[str, bytes]
+) -> None:
+    scene = make_scene(attributes_from_words("two houses, trees, grass, flat, clear noon"), seed=4)
+    to_nerf = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+    frames = [
+        {
+            "file_path": f"images/{index:02}.jpg",
+            "transform_matrix": (to_nerf @ camera.world_from_camera @ np.diag([1.0, -1, -1, 1])).tolist(),
+            "w": camera.width_px,
+            "h": camera.height_px,
+            "fl_x": camera.focal_px[0],
+            "fl_y": camera.focal_px[1],
+            "cx": camera.centre_px[0],
+            "cy": camera.centre_px[1],
+        }
+        for index, camera in enumerate(orbit(scene, count=PHOTO_COUNT * 2, width_px=360, height_px=240)[:PHOTO_COUNT])
+    ]
+    files = {f"images/{name}": content for name, content in photos.items()}
+    files["transforms.json"] = json.dumps({"frames": frames}).encode()
+
+    async with house.work("generation"):
+        name = await reconstruct(tenant, files, pose_source=_Reconstruct.POSE_SOURCE_ARCHIVE)
+
+        async def look() -> bytes | None:
+            request = generation_service_pb2.GetPreviewRequest(operation=name)
+            answer = await house.ask("GenerationService.GetPreview", request, token=tenant.token)
+            return answer.message.content if answer.error is None else None
+
+        preview = await eventually(look, f"{name} shows something", 60)
+        response = await finished(tenant, name, generation_service_pb2.ReconstructWorldResponse())
+    picture = cv2.imdecode(np.frombuffer(preview, np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape == (160, 240, 3)
+    assert picture.std() > 10, "something is to be seen"
+    assert response.placed_picture_count == response.picture_count == PHOTO_COUNT
+    assert not response.left_out
+    assert response.quality.corrected_psnr_db > 20.0
+    cameras = json.loads(await file_of(tenant, response.asset_version, "cameras.json"))
+    np.testing.assert_allclose(
+        cameras[3]["world_from_camera"],
+        orbit(scene, count=PHOTO_COUNT * 2, width_px=360, height_px=240)[3].world_from_camera,
+        atol=1e-6,
+    )
+
+
 async def test_a_world_does_not_depend_on_whether_its_worker_was_killed(
     own_house: House, photos: dict[str, bytes], tmp_path: Path
 ) -> None:

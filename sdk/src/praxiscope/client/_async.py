@@ -187,6 +187,7 @@ class AsyncClient:
         max_gaussian_count: int = 0,
         long_side_px: int = 0,
         seed: int = 0,
+        pose_source: str = "POSE_SOURCE_UNSPECIFIED",
         display_name: str = "",
         request_id: str = "",
     ) -> str:
@@ -197,6 +198,7 @@ class AsyncClient:
             "max_gaussian_count": max_gaussian_count,
             "long_side_px": long_side_px,
             "seed": seed,
+            "pose_source": pose_source,
             "display_name": display_name,
         }
         return await self._start(f"/v1/{asset_version}:reconstructWorld", body, request_id)

@@ -71,6 +71,13 @@ def _add_worlds(commands: Any, common: argparse.ArgumentParser) -> None:  # noqa
     reconstruct.add_argument("--max-gaussians", type=int, default=0, help="by default what the quality says")
     reconstruct.add_argument("--long-side-px", type=int, default=0, help="of the pictures that are trained on")
     reconstruct.add_argument("--seed", type=int, default=0)
+    reconstruct.add_argument(
+        "--poses",
+        default="unspecified",
+        choices=["unspecified", "pictures", "archive"],
+        help="from where it is known where the photos were taken: from transforms.json or a COLMAP model beside them if"
+        " there is one (default), only from what they show, or only from such a file",
+    )
     reconstruct.add_argument("-o", "--output", required=True, metavar="FILE", help="world.spz, .ply, .splat, .glb, …")
 
     generate = commands.add_parser("generate", parents=[common], help="make a world from words")

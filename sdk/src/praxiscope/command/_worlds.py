@@ -14,6 +14,10 @@ from praxiscope.client import Client, PraxiscopeError
 from praxiscope.command._show import Screen
 
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
+# Files that say where photos were taken from; with one of these a folder is sent as it is.
+POSE_FILES = frozenset(
+    {"transforms.json", *(f"{name}.{end}" for name in ("cameras", "images", "points3D") for end in ("bin", "txt"))}
+)
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
 # What a world's file is called in an export, by the ending that was asked for.
 _FORMATS = {
@@ -41,6 +45,7 @@ def reconstruct(options: argparse.Namespace, screen: Screen, client: Client, sen
         max_gaussian_count=options.max_gaussians,
         long_side_px=options.long_side_px,
         seed=options.seed,
+        pose_source=f"POSE_SOURCE_{options.poses.upper()}",
     )
     with screen.stage_bars(operation) as on_progress:
         response = client.wait(operation, on_progress=on_progress)
@@ -106,6 +111,8 @@ def render(options: argparse.Namespace, screen: Screen, client: Client, send: Se
 def collect(sources: Sequence[str], folder: Path) -> tuple[Path, str]:
     """Returns the file to upload and its kind: a video or a zip as they are, photos and folders of photos as one zip.
 
+    A folder that says where its photos were taken from (`transforms.json`, a COLMAP model) is packed with what lies below it.
+
     Raises:
         PraxiscopeError: There is no photo among them.
         OSError: One cannot be read.
@@ -115,18 +122,27 @@ def collect(sources: Sequence[str], folder: Path) -> tuple[Path, str]:
         return first, "KIND_VIDEO"
     if len(sources) == 1 and first.suffix.lower() == ".zip":
         return first, "KIND_IMAGE_SET"
-    photos: list[Path] = []
+    entries: dict[str, Path] = {}
     for source in map(Path, sources):
+        if source.is_dir() and len(sources) == 1 and any(path.name in POSE_FILES for path in source.rglob("*")):
+            wanted = (path for path in sorted(source.rglob("*")) if path.is_file())
+            entries = {
+                path.relative_to(source).as_posix(): path
+                for path in wanted
+                if path.name in POSE_FILES or path.suffix.lower() in PHOTO_SUFFIXES
+            }
+            break
         inside = sorted(source.iterdir()) if source.is_dir() else [source]
-        photos += [path for path in inside if not source.is_dir() or path.suffix.lower() in PHOTO_SUFFIXES]
-    if not photos:
+        photos = [path for path in inside if not source.is_dir() or path.suffix.lower() in PHOTO_SUFFIXES]
+        entries |= {f"{len(entries) + index:04}-{path.name}": path for index, path in enumerate(photos)}
+    if not entries:
         raise PraxiscopeError(
             f"There is no photo in {first}; photos end with {', '.join(sorted(PHOTO_SUFFIXES))}.", reason="NO_PHOTOS"
         )
     archive = folder / f"{first.stem or 'photos'}.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
-        for index, path in enumerate(photos):
-            packed.write(path, f"{index:04}-{path.name}")
+        for name, path in entries.items():
+            packed.write(path, name)
     return archive, "KIND_IMAGE_SET"
 
 

@@ -14,6 +14,7 @@ from praxiscope_assets import AssetFiles
 from praxiscope_common.client import open_channel
 from praxiscope_common.database import Database
 from praxiscope_common.jobs.worker import Worker
+from praxiscope_common.memory import give_back_large_blocks
 from praxiscope_common.server.runtime import Server, create_server, run_until_stopped
 from praxiscope_common.service import ServiceRuntime
 from praxiscope_common.storage.configuration import open_store
@@ -87,6 +88,7 @@ async def serve(environ: Mapping[str, str]) -> None:
 
 async def work(environ: Mapping[str, str]) -> None:
     """Works until SIGTERM."""
+    give_back_large_blocks()
     config = read_config(environ)
     biomechanics = Biomechanics(config, ServiceRuntime.start(config.service, role="work"))
     await biomechanics.database.open()

@@ -118,16 +118,22 @@ class Refusal:
 class PhotoReader:
     """Reads one set of photos. Made for one set; what was refused is known when the photos have been read.
 
+    Args:
+        limits: What the set may cost.
+        is_posed: Cameras come with the photos: pixels stay where they are stored, whatever EXIF says of up, for the cameras belong to
+            them; and photos that look alike are kept.
+
     Attributes:
         refusals: What was left out so far.
     """
 
-    def __init__(self, limits: PhotoLimits | None = None) -> None:
+    def __init__(self, limits: PhotoLimits | None = None, *, is_posed: bool = False) -> None:
         """Starts with nothing seen."""
-        self._limits = limits or PhotoLimits()
+        self._limits, self._is_posed = limits or PhotoLimits(), is_posed
         self._names_by_digest: dict[bytes, str] = {}
         self._thumbnails: list[NDArray[np.float32]] = []
         self._kept_names: list[str] = []
+        self._count = 0
         self.refusals: list[Refusal] = []
 
     def files(self, files: Iterable[tuple[str, bytes]]) -> Iterator[Photo]:
@@ -215,7 +221,7 @@ class PhotoReader:
         if len(encoded) > limits.max_file_bytes:
             return self._refuse(name, RefusalReason.TOO_LARGE, f"the file has more than {limits.max_file_bytes} bytes")
         digest = hashlib.sha256(encoded).digest()
-        if digest in self._names_by_digest:
+        if digest in self._names_by_digest and not self._is_posed:
             return self._refuse(name, RefusalReason.DUPLICATE, f"the same file as {self._names_by_digest[digest][:80]}")
         self._names_by_digest[digest] = name
         try:
@@ -236,7 +242,7 @@ class PhotoReader:
         except MediaUnreadableError as error:
             return self._refuse(name, RefusalReason.NOT_A_PICTURE, error.message)
         exif = read_exif(encoded, width_px=header.width_px, height_px=header.height_px)
-        upright = _upright(picture, exif.orientation)
+        upright = picture if self._is_posed else _upright(picture, exif.orientation)
         diagonal_px = float(np.hypot(*upright.shape[:2]))
         focal_px = None if exif.focal_diagonals is None else exif.focal_diagonals * diagonal_px
         photo = Photo(name=name, picture_rgb=upright, focal_px=focal_px, offset_s=None)
@@ -251,17 +257,21 @@ class PhotoReader:
 
     def _keep(self, photo: Photo) -> bool:
         """Whether the picture is new; it is remembered where it is."""
+        if self._is_posed:
+            self._count += 1
+            return True
         thumbnail = thumbnail_of(photo.picture_rgb)
         for other, other_name in zip(self._thumbnails, self._kept_names, strict=True):
             if float(np.sqrt(np.mean((thumbnail - other) ** 2))) < _SAME_PICTURE_LEVELS:
                 self._refuse(photo.name, RefusalReason.NEAR_DUPLICATE, f"it looks the same as {other_name[:80]}")
                 return False
+        self._count += 1
         self._thumbnails.append(thumbnail)
         self._kept_names.append(photo.name)
         return True
 
     def _is_full(self, name: str) -> bool:
-        if len(self._thumbnails) < self._limits.max_photos:
+        if self._count < self._limits.max_photos:
             return False
         self._refuse(name, RefusalReason.TOO_MANY, f"{self._limits.max_photos} photos are taken at most")
         return True

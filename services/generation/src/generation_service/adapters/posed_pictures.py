@@ -54,19 +54,21 @@ class PosedPictures:
 
 def reduce_posed(posed: PosedPhotos, *, long_side_px: int, left_out: Sequence[LeftOut]) -> PosedPictures:
     """Reads the undistorted pictures at the size that is trained on."""
-    views: list[View] = []
-    for photo in posed.photos:
-        picture = photo.read_rgb()
-        width_px, height_px = fit_size(photo.camera.width_px, photo.camera.height_px, long_side_px=long_side_px)
-        small = cv2.resize(picture, (width_px, height_px), interpolation=cv2.INTER_AREA)
-        camera = scale_camera(photo.camera, width_px=width_px, height_px=height_px)
-        views.append(View(image_rgb=np.asarray(small, np.uint8), camera=camera))
     return PosedPictures(
         names=tuple(photo.name for photo in posed.photos),
-        views=tuple(views),
+        views=tuple(reduce_view(photo.camera, photo.read_rgb(), long_side_px=long_side_px) for photo in posed.photos),
         points=SparsePoints(positions_m=posed.points_m, colors_rgb=posed.colors_rgb),
         picture_count=len(posed.outcomes),
         left_out=tuple(left_out),
+    )
+
+
+def reduce_view(camera: Camera, picture_rgb: np.ndarray, *, long_side_px: int) -> View:
+    """Returns a picture of the camera's size, and the camera, at the size that is trained on."""
+    width_px, height_px = fit_size(camera.width_px, camera.height_px, long_side_px=long_side_px)
+    small = cv2.resize(picture_rgb, (width_px, height_px), interpolation=cv2.INTER_AREA)
+    return View(
+        image_rgb=np.asarray(small, np.uint8), camera=scale_camera(camera, width_px=width_px, height_px=height_px)
     )
 
 

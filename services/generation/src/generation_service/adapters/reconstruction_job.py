@@ -1,12 +1,13 @@
 """How a world is reconstructed: read, find poses (checkpoint), train (checkpoints), measure, hand over.
 
-photos or video -> PhotoReader -> find_poses -> posed pictures -> WorldTrainer -> world -> library
+photos or video -> PhotoReader -> find_poses, or the archive's poses -> posed pictures -> WorldTrainer -> world -> library
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
+import math
 import shutil
 import tempfile
 import threading
@@ -19,8 +20,10 @@ from typing import BinaryIO, TypeVar
 import grpc
 import numpy as np
 
-from generation_service.adapters.jobs import RECONSTRUCT_METHOD
+from generation_service.adapters.jobs import PREVIEW_PATH, RECONSTRUCT_METHOD
 from generation_service.adapters.photos import Photo, PhotoLimits, PhotoReader
+from generation_service.adapters.posed_archive import PosesFile, find_poses_file, read_posed_archive
+from generation_service.adapters.posed_input import PosedInputError
 from generation_service.adapters.posed_pictures import (
     LeftOut,
     PosedPictures,
@@ -31,7 +34,7 @@ from generation_service.adapters.posed_pictures import (
 )
 from generation_service.adapters.structure_from_motion import PhotoState, PosedPhotos, PoseSettings, find_poses
 from generation_service.adapters.training_file import read_state, write_state
-from generation_service.adapters.world_outputs import draw_thumbnail, put_world
+from generation_service.adapters.world_outputs import draw_preview, draw_thumbnail, put_world
 from generation_service.core.capture import Split, split_pictures
 from generation_service.core.config import TrainingConfig
 from generation_service.core.metrics import ViewQuality, average
@@ -50,6 +53,8 @@ _WEIGHTS = {"poses": 0.35, "train": 0.6, "store": 0.05}
 _REPORT_PERIOD_S = 0.25
 # A slice of training that runs before anybody is asked whether it should go on.
 _SLICE_S = 0.5
+# A preview costs some 30 ms, so that they take less than a hundredth of a training.
+_PREVIEW_PERIOD_S = 4.0
 _VIDEO_PICTURE_COUNT = 60
 _Request = generation_service_pb2.ReconstructWorldRequest
 _Result = TypeVar("_Result")
@@ -130,6 +135,15 @@ class ReconstructionWork:
 
         def pose() -> PosedPictures:
             with self.files.open(file) as opened:
+                given = _poses_file(opened, request, is_video=file.kind == "KIND_VIDEO")
+                if given is not None:
+                    return read_posed_archive(
+                        opened,
+                        given,
+                        PhotoReader(_limits(request), is_posed=True),
+                        long_side_px=long_side_px,
+                        seed=request.seed,
+                    )
                 reader = PhotoReader(_limits(request))
                 posed = find_poses(
                     _photos(reader, opened, request, is_video=file.kind == "KIND_VIDEO"),
@@ -184,9 +198,14 @@ class ReconstructionWork:
                 else resume_training(self.kernels, views, config, state)
             )
         )
-        saved_s = time.monotonic()
+        options = RenderOptions(is_antialiased=config.is_antialiased)
+        saved_s, shown_s = time.monotonic(), -math.inf
         while not trainer.is_done:
             count = await asyncio.to_thread(_train_slice, trainer)
+            if time.monotonic() - shown_s >= _PREVIEW_PERIOD_S:
+                shown = await asyncio.to_thread(draw_preview, self.kernels, trainer.world(), views[0].camera, options)
+                await self.files.store.put(f"{context.operation.name}/{PREVIEW_PATH}", shown)
+                shown_s = time.monotonic()
             await context.report("train", min(0.99, trainer.progress), f"{count} Gaussians")
             if time.monotonic() - saved_s >= self.checkpoint_period_s:
                 await self.files.store.put(key, await asyncio.to_thread(lambda: write_state(trainer.save())))
@@ -235,6 +254,19 @@ class ReconstructionWork:
             token=await self.identity.token_for_mandate(context.operation.mandate),
         )
         return _response(version.name, world, pictures, split, quality)
+
+
+def _poses_file(file: BinaryIO, request: _Request, *, is_video: bool) -> PosesFile | None:
+    """The archive's file of poses, where it is to be believed."""
+    if request.pose_source == _Request.POSE_SOURCE_PICTURES:
+        return None
+    found = None if is_video else find_poses_file(file)
+    if found is None and request.pose_source == _Request.POSE_SOURCE_ARCHIVE:
+        raise PosedInputError(
+            "the archive has no transforms.json and no COLMAP model; leave pose_source out to have poses found"
+        )
+    file.seek(0)
+    return found
 
 
 def _limits(request: _Request) -> PhotoLimits:

@@ -9,12 +9,14 @@ from typing import Any
 import cv2
 import numpy as np
 
+from generation_service.adapters.posed_pictures import encode_jpeg
 from praxiscope_assets import OutputFolder, pieces_from_thread
 from praxiscope_worlds import Camera, GaussianWorld
 from praxiscope_worlds.formats import FORMATS, write_world_file
 from praxiscope_worlds.kernels import RenderOptions, SplatKernels
 
 THUMBNAIL_SIDE_PX = 512
+_PREVIEW_QUALITY = 80
 
 
 async def put_world(
@@ -31,6 +33,15 @@ async def put_world(
 
 def draw_thumbnail(kernels: SplatKernels, world: GaussianWorld, camera: Camera, options: RenderOptions) -> bytes:
     """Draws a world from a camera, reduced to the size of a thumbnail; returns a PNG file's bytes."""
+    return encode_png(_draw_small(kernels, world, camera, options))
+
+
+def draw_preview(kernels: SplatKernels, world: GaussianWorld, camera: Camera, options: RenderOptions) -> bytes:
+    """Draws a world that is being made, in the size of a thumbnail; returns a JPEG file's bytes, some 20 kB."""
+    return encode_jpeg(_levels(_draw_small(kernels, world, camera, options)), quality=_PREVIEW_QUALITY)
+
+
+def _draw_small(kernels: SplatKernels, world: GaussianWorld, camera: Camera, options: RenderOptions) -> np.ndarray:
     scale = min(1.0, THUMBNAIL_SIDE_PX / max(camera.width_px, camera.height_px))
     small = Camera(
         width_px=max(1, round(camera.width_px * scale)),
@@ -39,12 +50,14 @@ def draw_thumbnail(kernels: SplatKernels, world: GaussianWorld, camera: Camera, 
         centre_px=(camera.centre_px[0] * scale, camera.centre_px[1] * scale),
         world_from_camera=camera.world_from_camera,
     )
-    drawn = kernels.render(world, small, options)
-    return encode_png(drawn.color_rgb)
+    return kernels.render(world, small, options).color_rgb
 
 
 def encode_png(picture_rgb: np.ndarray) -> bytes:
     """Returns a PNG file's bytes of a picture [H, W, 3] from 0 to 1."""
-    levels = np.rint(np.clip(picture_rgb, 0.0, 1.0) * 255.0).astype(np.uint8)
-    _, encoded = cv2.imencode(".png", np.ascontiguousarray(levels[..., ::-1]))
+    _, encoded = cv2.imencode(".png", np.ascontiguousarray(_levels(picture_rgb)[..., ::-1]))
     return encoded.tobytes()
+
+
+def _levels(picture_rgb: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(picture_rgb, 0.0, 1.0) * 255.0).astype(np.uint8)

@@ -33,3 +33,9 @@ class GenerationServicer(generation_service_pb2_grpc.GenerationServiceServicer):
         """Starts making a world from words."""
         self._check_model(request.model)
         return to_message(await self._jobs.generate(request))
+
+    async def GetPreview(
+        self, request: generation_service_pb2.GetPreviewRequest, context: Context
+    ) -> generation_service_pb2.GetPreviewResponse:
+        """Shows a world that is being trained."""
+        return generation_service_pb2.GetPreviewResponse(content=await self._jobs.preview(request.operation))

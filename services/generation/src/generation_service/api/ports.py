@@ -9,8 +9,10 @@ from praxiscope_common.jobs.operations import Operation
 
 
 class JobStarter(Protocol):
-    """Accepts jobs."""
+    """Accepts jobs, and shows how they get on."""
 
     async def reconstruct(self, request: generation_service_pb2.ReconstructWorldRequest) -> Operation: ...
 
     async def generate(self, request: generation_service_pb2.GenerateWorldRequest) -> Operation: ...
+
+    async def preview(self, operation: str) -> bytes: ...

@@ -14,7 +14,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ReconstructWorldRequest(_message.Message):
-    __slots__ = ("photos", "quality", "max_gaussian_count", "long_side_px", "seed", "max_picture_count", "display_name", "request_id")
+    __slots__ = ("photos", "quality", "max_gaussian_count", "long_side_px", "seed", "max_picture_count", "display_name", "request_id", "pose_source")
     class Quality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         QUALITY_UNSPECIFIED: _ClassVar[ReconstructWorldRequest.Quality]
@@ -25,6 +25,14 @@ class ReconstructWorldRequest(_message.Message):
     QUALITY_DRAFT: ReconstructWorldRequest.Quality
     QUALITY_STANDARD: ReconstructWorldRequest.Quality
     QUALITY_HIGH: ReconstructWorldRequest.Quality
+    class PoseSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        POSE_SOURCE_UNSPECIFIED: _ClassVar[ReconstructWorldRequest.PoseSource]
+        POSE_SOURCE_PICTURES: _ClassVar[ReconstructWorldRequest.PoseSource]
+        POSE_SOURCE_ARCHIVE: _ClassVar[ReconstructWorldRequest.PoseSource]
+    POSE_SOURCE_UNSPECIFIED: ReconstructWorldRequest.PoseSource
+    POSE_SOURCE_PICTURES: ReconstructWorldRequest.PoseSource
+    POSE_SOURCE_ARCHIVE: ReconstructWorldRequest.PoseSource
     PHOTOS_FIELD_NUMBER: _ClassVar[int]
     QUALITY_FIELD_NUMBER: _ClassVar[int]
     MAX_GAUSSIAN_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +41,7 @@ class ReconstructWorldRequest(_message.Message):
     MAX_PICTURE_COUNT_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    POSE_SOURCE_FIELD_NUMBER: _ClassVar[int]
     photos: _media_pb2.MediaRef
     quality: ReconstructWorldRequest.Quality
     max_gaussian_count: int
@@ -41,7 +50,20 @@ class ReconstructWorldRequest(_message.Message):
     max_picture_count: int
     display_name: str
     request_id: str
-    def __init__(self, photos: _Optional[_Union[_media_pb2.MediaRef, _Mapping]] = ..., quality: _Optional[_Union[ReconstructWorldRequest.Quality, str]] = ..., max_gaussian_count: _Optional[int] = ..., long_side_px: _Optional[int] = ..., seed: _Optional[int] = ..., max_picture_count: _Optional[int] = ..., display_name: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    pose_source: ReconstructWorldRequest.PoseSource
+    def __init__(self, photos: _Optional[_Union[_media_pb2.MediaRef, _Mapping]] = ..., quality: _Optional[_Union[ReconstructWorldRequest.Quality, str]] = ..., max_gaussian_count: _Optional[int] = ..., long_side_px: _Optional[int] = ..., seed: _Optional[int] = ..., max_picture_count: _Optional[int] = ..., display_name: _Optional[str] = ..., request_id: _Optional[str] = ..., pose_source: _Optional[_Union[ReconstructWorldRequest.PoseSource, str]] = ...) -> None: ...
+
+class GetPreviewRequest(_message.Message):
+    __slots__ = ("operation",)
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    operation: str
+    def __init__(self, operation: _Optional[str] = ...) -> None: ...
+
+class GetPreviewResponse(_message.Message):
+    __slots__ = ("content",)
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    content: bytes
+    def __init__(self, content: _Optional[bytes] = ...) -> None: ...
 
 class ReconstructWorldResponse(_message.Message):
     __slots__ = ("asset_version", "gaussian_count", "picture_count", "placed_picture_count", "quality", "left_out")

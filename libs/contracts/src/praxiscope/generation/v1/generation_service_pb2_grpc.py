@@ -42,6 +42,11 @@ class GenerationServiceStub:
                 request_serializer=praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.ReconstructWorldRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.GetPreview = channel.unary_unary(
+                '/praxiscope.generation.v1.GenerationService/GetPreview',
+                request_serializer=praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.GetPreviewRequest.SerializeToString,
+                response_deserializer=praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.GetPreviewResponse.FromString,
+                _registered_method=True)
         self.GenerateWorld = channel.unary_unary(
                 '/praxiscope.generation.v1.GenerationService/GenerateWorld',
                 request_serializer=praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.GenerateWorldRequest.SerializeToString,
@@ -56,7 +61,15 @@ class GenerationServiceServicer:
 
     def ReconstructWorld(self, request, context):
         """Reconstructs a world of Gaussians from photos or a video: where each picture was taken from, then what is there. Fails with TOO_FEW_PHOTOS or
-        POSES_NOT_FOUND, saying how many pictures could be placed and why the others could not, and with PHOTO_ARCHIVE_INVALID where nothing can be read.
+        POSES_NOT_FOUND, saying how many pictures could be placed and why the others could not, with PHOTO_ARCHIVE_INVALID where nothing can be read, and with
+        POSED_INPUT_INVALID where a file of poses is not what its format says.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPreview(self, request, context):
+        """Shows what a reconstruction that is being trained looks like so far, from where its first picture was taken.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -77,6 +90,11 @@ def add_GenerationServiceServicer_to_server(servicer, server):
                     servicer.ReconstructWorld,
                     request_deserializer=praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.ReconstructWorldRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'GetPreview': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPreview,
+                    request_deserializer=praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.GetPreviewRequest.FromString,
+                    response_serializer=praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.GetPreviewResponse.SerializeToString,
             ),
             'GenerateWorld': grpc.unary_unary_rpc_method_handler(
                     servicer.GenerateWorld,
@@ -113,6 +131,33 @@ class GenerationService:
             '/praxiscope.generation.v1.GenerationService/ReconstructWorld',
             praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.ReconstructWorldRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPreview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/praxiscope.generation.v1.GenerationService/GetPreview',
+            praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.GetPreviewRequest.SerializeToString,
+            praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.GetPreviewResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -81,6 +81,59 @@ func (ReconstructWorldRequest_Quality) EnumDescriptor() ([]byte, []int) {
 	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{0, 0}
 }
 
+// Where it is known from that pictures were taken where they were.
+type ReconstructWorldRequest_PoseSource int32
+
+const (
+	// Not stated: from the archive where it has a file of poses, found otherwise.
+	ReconstructWorldRequest_POSE_SOURCE_UNSPECIFIED ReconstructWorldRequest_PoseSource = 0
+	// Found from what the pictures show, whatever the archive says.
+	ReconstructWorldRequest_POSE_SOURCE_PICTURES ReconstructWorldRequest_PoseSource = 1
+	// From the archive: a `transforms.json` (nerfstudio, instant-ngp), or COLMAP's cameras, images and points3D as `.bin` or `.txt`.
+	ReconstructWorldRequest_POSE_SOURCE_ARCHIVE ReconstructWorldRequest_PoseSource = 2
+)
+
+// Enum value maps for ReconstructWorldRequest_PoseSource.
+var (
+	ReconstructWorldRequest_PoseSource_name = map[int32]string{
+		0: "POSE_SOURCE_UNSPECIFIED",
+		1: "POSE_SOURCE_PICTURES",
+		2: "POSE_SOURCE_ARCHIVE",
+	}
+	ReconstructWorldRequest_PoseSource_value = map[string]int32{
+		"POSE_SOURCE_UNSPECIFIED": 0,
+		"POSE_SOURCE_PICTURES":    1,
+		"POSE_SOURCE_ARCHIVE":     2,
+	}
+)
+
+func (x ReconstructWorldRequest_PoseSource) Enum() *ReconstructWorldRequest_PoseSource {
+	p := new(ReconstructWorldRequest_PoseSource)
+	*p = x
+	return p
+}
+
+func (x ReconstructWorldRequest_PoseSource) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ReconstructWorldRequest_PoseSource) Descriptor() protoreflect.EnumDescriptor {
+	return file_praxiscope_generation_v1_generation_service_proto_enumTypes[1].Descriptor()
+}
+
+func (ReconstructWorldRequest_PoseSource) Type() protoreflect.EnumType {
+	return &file_praxiscope_generation_v1_generation_service_proto_enumTypes[1]
+}
+
+func (x ReconstructWorldRequest_PoseSource) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ReconstructWorldRequest_PoseSource.Descriptor instead.
+func (ReconstructWorldRequest_PoseSource) EnumDescriptor() ([]byte, []int) {
+	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{0, 1}
+}
+
 // Says what to reconstruct, and how well.
 type ReconstructWorldRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -99,7 +152,9 @@ type ReconstructWorldRequest struct {
 	// The world's name for people; empty names it after the photos.
 	DisplayName string `protobuf:"bytes,7,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// A UUID of the caller's; a repeated call with it gives the same operation.
-	RequestId     string `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// From where the poses come.
+	PoseSource    ReconstructWorldRequest_PoseSource `protobuf:"varint,9,opt,name=pose_source,json=poseSource,proto3,enum=praxiscope.generation.v1.ReconstructWorldRequest_PoseSource" json:"pose_source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -190,6 +245,105 @@ func (x *ReconstructWorldRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *ReconstructWorldRequest) GetPoseSource() ReconstructWorldRequest_PoseSource {
+	if x != nil {
+		return x.PoseSource
+	}
+	return ReconstructWorldRequest_POSE_SOURCE_UNSPECIFIED
+}
+
+// Names the reconstruction.
+type GetPreviewRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `projects/{project}/operations/{operation}`, as ReconstructWorld answered.
+	Operation     string `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPreviewRequest) Reset() {
+	*x = GetPreviewRequest{}
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPreviewRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPreviewRequest) ProtoMessage() {}
+
+func (x *GetPreviewRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPreviewRequest.ProtoReflect.Descriptor instead.
+func (*GetPreviewRequest) Descriptor() ([]byte, []int) {
+	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *GetPreviewRequest) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+// What a world looks like that is not done yet.
+type GetPreviewResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A small JPEG.
+	Content       []byte `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPreviewResponse) Reset() {
+	*x = GetPreviewResponse{}
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPreviewResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPreviewResponse) ProtoMessage() {}
+
+func (x *GetPreviewResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPreviewResponse.ProtoReflect.Descriptor instead.
+func (*GetPreviewResponse) Descriptor() ([]byte, []int) {
+	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *GetPreviewResponse) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
 // What a reconstruction made.
 type ReconstructWorldResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -211,7 +365,7 @@ type ReconstructWorldResponse struct {
 
 func (x *ReconstructWorldResponse) Reset() {
 	*x = ReconstructWorldResponse{}
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[1]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -223,7 +377,7 @@ func (x *ReconstructWorldResponse) String() string {
 func (*ReconstructWorldResponse) ProtoMessage() {}
 
 func (x *ReconstructWorldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[1]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -236,7 +390,7 @@ func (x *ReconstructWorldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconstructWorldResponse.ProtoReflect.Descriptor instead.
 func (*ReconstructWorldResponse) Descriptor() ([]byte, []int) {
-	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{1}
+	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ReconstructWorldResponse) GetAssetVersion() string {
@@ -298,7 +452,7 @@ type WorldQuality struct {
 
 func (x *WorldQuality) Reset() {
 	*x = WorldQuality{}
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[2]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -310,7 +464,7 @@ func (x *WorldQuality) String() string {
 func (*WorldQuality) ProtoMessage() {}
 
 func (x *WorldQuality) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[2]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -323,7 +477,7 @@ func (x *WorldQuality) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorldQuality.ProtoReflect.Descriptor instead.
 func (*WorldQuality) Descriptor() ([]byte, []int) {
-	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{2}
+	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *WorldQuality) GetPictureCount() int32 {
@@ -367,7 +521,7 @@ type LeftOutPicture struct {
 
 func (x *LeftOutPicture) Reset() {
 	*x = LeftOutPicture{}
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[3]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -379,7 +533,7 @@ func (x *LeftOutPicture) String() string {
 func (*LeftOutPicture) ProtoMessage() {}
 
 func (x *LeftOutPicture) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[3]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -392,7 +546,7 @@ func (x *LeftOutPicture) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeftOutPicture.ProtoReflect.Descriptor instead.
 func (*LeftOutPicture) Descriptor() ([]byte, []int) {
-	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{3}
+	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *LeftOutPicture) GetName() string {
@@ -432,7 +586,7 @@ type GenerateWorldRequest struct {
 
 func (x *GenerateWorldRequest) Reset() {
 	*x = GenerateWorldRequest{}
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[4]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +598,7 @@ func (x *GenerateWorldRequest) String() string {
 func (*GenerateWorldRequest) ProtoMessage() {}
 
 func (x *GenerateWorldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[4]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +611,7 @@ func (x *GenerateWorldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenerateWorldRequest.ProtoReflect.Descriptor instead.
 func (*GenerateWorldRequest) Descriptor() ([]byte, []int) {
-	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{4}
+	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GenerateWorldRequest) GetParent() string {
@@ -524,7 +678,7 @@ type GenerateWorldResponse struct {
 
 func (x *GenerateWorldResponse) Reset() {
 	*x = GenerateWorldResponse{}
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[5]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -536,7 +690,7 @@ func (x *GenerateWorldResponse) String() string {
 func (*GenerateWorldResponse) ProtoMessage() {}
 
 func (x *GenerateWorldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[5]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -549,7 +703,7 @@ func (x *GenerateWorldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenerateWorldResponse.ProtoReflect.Descriptor instead.
 func (*GenerateWorldResponse) Descriptor() ([]byte, []int) {
-	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{5}
+	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GenerateWorldResponse) GetAssetVersion() string {
@@ -577,7 +731,7 @@ var File_praxiscope_generation_v1_generation_service_proto protoreflect.FileDesc
 
 const file_praxiscope_generation_v1_generation_service_proto_rawDesc = "" +
 	"\n" +
-	"1praxiscope/generation/v1/generation_service.proto\x12\x18praxiscope.generation.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a#google/longrunning/operations.proto\x1a\x1fpraxiscope/type/v1/access.proto\x1a\x1epraxiscope/type/v1/media.proto\"\x85\x04\n" +
+	"1praxiscope/generation/v1/generation_service.proto\x12\x18praxiscope.generation.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a#google/longrunning/operations.proto\x1a\x1fpraxiscope/type/v1/access.proto\x1a\x1epraxiscope/type/v1/media.proto\"\xc8\x05\n" +
 	"\x17ReconstructWorldRequest\x12:\n" +
 	"\x06photos\x18\x01 \x01(\v2\x1c.praxiscope.type.v1.MediaRefB\x04\xe2A\x01\x02R\x06photos\x12Y\n" +
 	"\aquality\x18\x02 \x01(\x0e29.praxiscope.generation.v1.ReconstructWorldRequest.QualityB\x04\xe2A\x01\x01R\aquality\x122\n" +
@@ -588,12 +742,23 @@ const file_praxiscope_generation_v1_generation_service_proto_rawDesc = "" +
 	"\x11max_picture_count\x18\x06 \x01(\x05B\x04\xe2A\x01\x01R\x0fmaxPictureCount\x12'\n" +
 	"\fdisplay_name\x18\a \x01(\tB\x04\xe2A\x01\x01R\vdisplayName\x12#\n" +
 	"\n" +
-	"request_id\x18\b \x01(\tB\x04\xe2A\x01\x01R\trequestId\"]\n" +
+	"request_id\x18\b \x01(\tB\x04\xe2A\x01\x01R\trequestId\x12c\n" +
+	"\vpose_source\x18\t \x01(\x0e2<.praxiscope.generation.v1.ReconstructWorldRequest.PoseSourceB\x04\xe2A\x01\x01R\n" +
+	"poseSource\"]\n" +
 	"\aQuality\x12\x17\n" +
 	"\x13QUALITY_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rQUALITY_DRAFT\x10\x01\x12\x14\n" +
 	"\x10QUALITY_STANDARD\x10\x02\x12\x10\n" +
-	"\fQUALITY_HIGH\x10\x03\"\xc4\x02\n" +
+	"\fQUALITY_HIGH\x10\x03\"\\\n" +
+	"\n" +
+	"PoseSource\x12\x1b\n" +
+	"\x17POSE_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14POSE_SOURCE_PICTURES\x10\x01\x12\x17\n" +
+	"\x13POSE_SOURCE_ARCHIVE\x10\x02\"7\n" +
+	"\x11GetPreviewRequest\x12\"\n" +
+	"\toperation\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\toperation\".\n" +
+	"\x12GetPreviewResponse\x12\x18\n" +
+	"\acontent\x18\x01 \x01(\fR\acontent\"\xc4\x02\n" +
 	"\x18ReconstructWorldResponse\x12#\n" +
 	"\rasset_version\x18\x01 \x01(\tR\fassetVersion\x12%\n" +
 	"\x0egaussian_count\x18\x02 \x01(\x05R\rgaussianCount\x12#\n" +
@@ -621,11 +786,14 @@ const file_praxiscope_generation_v1_generation_service_proto_rawDesc = "" +
 	"\x15GenerateWorldResponse\x12#\n" +
 	"\rasset_version\x18\x01 \x01(\tR\fassetVersion\x12\x18\n" +
 	"\acaption\x18\x02 \x01(\tR\acaption\x12%\n" +
-	"\x0egaussian_count\x18\x03 \x01(\x05R\rgaussianCount2\xb8\x05\n" +
+	"\x0egaussian_count\x18\x03 \x01(\x05R\rgaussianCount2\xad\a\n" +
 	"\x11GenerationService\x12\x80\x03\n" +
 	"\x10ReconstructWorld\x121.praxiscope.generation.v1.ReconstructWorldRequest\x1a\x1d.google.longrunning.Operation\"\x99\x02\xcaA@\n" +
 	"\x18ReconstructWorldResponse\x12$praxiscope.type.v1.OperationMetadata\x82\xce\x18}\n" +
-	"\x1ageneration.worlds.generate\x12\x14photos.asset_version\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x10FILE_PATH_NEEDED\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02O:\x01*\"J/v1/{photos.asset_version=projects/*/assets/*/versions/*}:reconstructWorld\x12\x9f\x02\n" +
+	"\x1ageneration.worlds.generate\x12\x14photos.asset_version\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x10FILE_PATH_NEEDED\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02O:\x01*\"J/v1/{photos.asset_version=projects/*/assets/*/versions/*}:reconstructWorld\x12\xf2\x01\n" +
+	"\n" +
+	"GetPreview\x12+.praxiscope.generation.v1.GetPreviewRequest\x1a,.praxiscope.generation.v1.GetPreviewResponse\"\x88\x01\x82\xce\x18M\n" +
+	"\x17library.operations.read\x12\toperation\x18\x01\"\x12RESOURCE_NOT_FOUND\"\x11PREVIEW_NOT_READY\x82\xd3\xe4\x93\x021\x12//v1/{operation=projects/*/operations/*}:preview\x12\x9f\x02\n" +
 	"\rGenerateWorld\x12..praxiscope.generation.v1.GenerateWorldRequest\x1a\x1d.google.longrunning.Operation\"\xbe\x01\xcaA=\n" +
 	"\x15GenerateWorldResponse\x12$praxiscope.type.v1.OperationMetadata\x82\xce\x18H\n" +
 	"\x1ageneration.worlds.generate\x12\x06parent\x18\x03\"\x11REQUEST_ID_REUSED\"\rUNKNOWN_MODEL\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/{parent=projects/*}/worlds:generateB\xf6\x01\n" +
@@ -643,33 +811,39 @@ func file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP() []byte
 	return file_praxiscope_generation_v1_generation_service_proto_rawDescData
 }
 
-var file_praxiscope_generation_v1_generation_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_praxiscope_generation_v1_generation_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_praxiscope_generation_v1_generation_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_praxiscope_generation_v1_generation_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_praxiscope_generation_v1_generation_service_proto_goTypes = []any{
-	(ReconstructWorldRequest_Quality)(0), // 0: praxiscope.generation.v1.ReconstructWorldRequest.Quality
-	(*ReconstructWorldRequest)(nil),      // 1: praxiscope.generation.v1.ReconstructWorldRequest
-	(*ReconstructWorldResponse)(nil),     // 2: praxiscope.generation.v1.ReconstructWorldResponse
-	(*WorldQuality)(nil),                 // 3: praxiscope.generation.v1.WorldQuality
-	(*LeftOutPicture)(nil),               // 4: praxiscope.generation.v1.LeftOutPicture
-	(*GenerateWorldRequest)(nil),         // 5: praxiscope.generation.v1.GenerateWorldRequest
-	(*GenerateWorldResponse)(nil),        // 6: praxiscope.generation.v1.GenerateWorldResponse
-	(*v1.MediaRef)(nil),                  // 7: praxiscope.type.v1.MediaRef
-	(*longrunningpb.Operation)(nil),      // 8: google.longrunning.Operation
+	(ReconstructWorldRequest_Quality)(0),    // 0: praxiscope.generation.v1.ReconstructWorldRequest.Quality
+	(ReconstructWorldRequest_PoseSource)(0), // 1: praxiscope.generation.v1.ReconstructWorldRequest.PoseSource
+	(*ReconstructWorldRequest)(nil),         // 2: praxiscope.generation.v1.ReconstructWorldRequest
+	(*GetPreviewRequest)(nil),               // 3: praxiscope.generation.v1.GetPreviewRequest
+	(*GetPreviewResponse)(nil),              // 4: praxiscope.generation.v1.GetPreviewResponse
+	(*ReconstructWorldResponse)(nil),        // 5: praxiscope.generation.v1.ReconstructWorldResponse
+	(*WorldQuality)(nil),                    // 6: praxiscope.generation.v1.WorldQuality
+	(*LeftOutPicture)(nil),                  // 7: praxiscope.generation.v1.LeftOutPicture
+	(*GenerateWorldRequest)(nil),            // 8: praxiscope.generation.v1.GenerateWorldRequest
+	(*GenerateWorldResponse)(nil),           // 9: praxiscope.generation.v1.GenerateWorldResponse
+	(*v1.MediaRef)(nil),                     // 10: praxiscope.type.v1.MediaRef
+	(*longrunningpb.Operation)(nil),         // 11: google.longrunning.Operation
 }
 var file_praxiscope_generation_v1_generation_service_proto_depIdxs = []int32{
-	7, // 0: praxiscope.generation.v1.ReconstructWorldRequest.photos:type_name -> praxiscope.type.v1.MediaRef
-	0, // 1: praxiscope.generation.v1.ReconstructWorldRequest.quality:type_name -> praxiscope.generation.v1.ReconstructWorldRequest.Quality
-	3, // 2: praxiscope.generation.v1.ReconstructWorldResponse.quality:type_name -> praxiscope.generation.v1.WorldQuality
-	4, // 3: praxiscope.generation.v1.ReconstructWorldResponse.left_out:type_name -> praxiscope.generation.v1.LeftOutPicture
-	1, // 4: praxiscope.generation.v1.GenerationService.ReconstructWorld:input_type -> praxiscope.generation.v1.ReconstructWorldRequest
-	5, // 5: praxiscope.generation.v1.GenerationService.GenerateWorld:input_type -> praxiscope.generation.v1.GenerateWorldRequest
-	8, // 6: praxiscope.generation.v1.GenerationService.ReconstructWorld:output_type -> google.longrunning.Operation
-	8, // 7: praxiscope.generation.v1.GenerationService.GenerateWorld:output_type -> google.longrunning.Operation
-	6, // [6:8] is the sub-list for method output_type
-	4, // [4:6] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	10, // 0: praxiscope.generation.v1.ReconstructWorldRequest.photos:type_name -> praxiscope.type.v1.MediaRef
+	0,  // 1: praxiscope.generation.v1.ReconstructWorldRequest.quality:type_name -> praxiscope.generation.v1.ReconstructWorldRequest.Quality
+	1,  // 2: praxiscope.generation.v1.ReconstructWorldRequest.pose_source:type_name -> praxiscope.generation.v1.ReconstructWorldRequest.PoseSource
+	6,  // 3: praxiscope.generation.v1.ReconstructWorldResponse.quality:type_name -> praxiscope.generation.v1.WorldQuality
+	7,  // 4: praxiscope.generation.v1.ReconstructWorldResponse.left_out:type_name -> praxiscope.generation.v1.LeftOutPicture
+	2,  // 5: praxiscope.generation.v1.GenerationService.ReconstructWorld:input_type -> praxiscope.generation.v1.ReconstructWorldRequest
+	3,  // 6: praxiscope.generation.v1.GenerationService.GetPreview:input_type -> praxiscope.generation.v1.GetPreviewRequest
+	8,  // 7: praxiscope.generation.v1.GenerationService.GenerateWorld:input_type -> praxiscope.generation.v1.GenerateWorldRequest
+	11, // 8: praxiscope.generation.v1.GenerationService.ReconstructWorld:output_type -> google.longrunning.Operation
+	4,  // 9: praxiscope.generation.v1.GenerationService.GetPreview:output_type -> praxiscope.generation.v1.GetPreviewResponse
+	11, // 10: praxiscope.generation.v1.GenerationService.GenerateWorld:output_type -> google.longrunning.Operation
+	8,  // [8:11] is the sub-list for method output_type
+	5,  // [5:8] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_praxiscope_generation_v1_generation_service_proto_init() }
@@ -682,8 +856,8 @@ func file_praxiscope_generation_v1_generation_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_praxiscope_generation_v1_generation_service_proto_rawDesc), len(file_praxiscope_generation_v1_generation_service_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   6,
+			NumEnums:      2,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

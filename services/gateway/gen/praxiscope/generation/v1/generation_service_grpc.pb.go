@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	GenerationService_ReconstructWorld_FullMethodName = "/praxiscope.generation.v1.GenerationService/ReconstructWorld"
+	GenerationService_GetPreview_FullMethodName       = "/praxiscope.generation.v1.GenerationService/GetPreview"
 	GenerationService_GenerateWorld_FullMethodName    = "/praxiscope.generation.v1.GenerationService/GenerateWorld"
 )
 
@@ -32,8 +33,11 @@ const (
 // layout), `world.spz` (small), `thumbnail.png`, `world.json` (what it is and how good it is) and, made from photos, `cameras.json` and `points.ply`.
 type GenerationServiceClient interface {
 	// Reconstructs a world of Gaussians from photos or a video: where each picture was taken from, then what is there. Fails with TOO_FEW_PHOTOS or
-	// POSES_NOT_FOUND, saying how many pictures could be placed and why the others could not, and with PHOTO_ARCHIVE_INVALID where nothing can be read.
+	// POSES_NOT_FOUND, saying how many pictures could be placed and why the others could not, with PHOTO_ARCHIVE_INVALID where nothing can be read, and with
+	// POSED_INPUT_INVALID where a file of poses is not what its format says.
 	ReconstructWorld(ctx context.Context, in *ReconstructWorldRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
+	// Shows what a reconstruction that is being trained looks like so far, from where its first picture was taken.
+	GetPreview(ctx context.Context, in *GetPreviewRequest, opts ...grpc.CallOption) (*GetPreviewResponse, error)
 	// Makes a world from words. The model `procedural` knows terrain, buildings, trees, water, weather and light; the same words and seed give the same
 	// world.
 	GenerateWorld(ctx context.Context, in *GenerateWorldRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
@@ -51,6 +55,16 @@ func (c *generationServiceClient) ReconstructWorld(ctx context.Context, in *Reco
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(longrunningpb.Operation)
 	err := c.cc.Invoke(ctx, GenerationService_ReconstructWorld_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *generationServiceClient) GetPreview(ctx context.Context, in *GetPreviewRequest, opts ...grpc.CallOption) (*GetPreviewResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetPreviewResponse)
+	err := c.cc.Invoke(ctx, GenerationService_GetPreview_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +89,11 @@ func (c *generationServiceClient) GenerateWorld(ctx context.Context, in *Generat
 // layout), `world.spz` (small), `thumbnail.png`, `world.json` (what it is and how good it is) and, made from photos, `cameras.json` and `points.ply`.
 type GenerationServiceServer interface {
 	// Reconstructs a world of Gaussians from photos or a video: where each picture was taken from, then what is there. Fails with TOO_FEW_PHOTOS or
-	// POSES_NOT_FOUND, saying how many pictures could be placed and why the others could not, and with PHOTO_ARCHIVE_INVALID where nothing can be read.
+	// POSES_NOT_FOUND, saying how many pictures could be placed and why the others could not, with PHOTO_ARCHIVE_INVALID where nothing can be read, and with
+	// POSED_INPUT_INVALID where a file of poses is not what its format says.
 	ReconstructWorld(context.Context, *ReconstructWorldRequest) (*longrunningpb.Operation, error)
+	// Shows what a reconstruction that is being trained looks like so far, from where its first picture was taken.
+	GetPreview(context.Context, *GetPreviewRequest) (*GetPreviewResponse, error)
 	// Makes a world from words. The model `procedural` knows terrain, buildings, trees, water, weather and light; the same words and seed give the same
 	// world.
 	GenerateWorld(context.Context, *GenerateWorldRequest) (*longrunningpb.Operation, error)
@@ -92,6 +109,9 @@ type UnimplementedGenerationServiceServer struct{}
 
 func (UnimplementedGenerationServiceServer) ReconstructWorld(context.Context, *ReconstructWorldRequest) (*longrunningpb.Operation, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReconstructWorld not implemented")
+}
+func (UnimplementedGenerationServiceServer) GetPreview(context.Context, *GetPreviewRequest) (*GetPreviewResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetPreview not implemented")
 }
 func (UnimplementedGenerationServiceServer) GenerateWorld(context.Context, *GenerateWorldRequest) (*longrunningpb.Operation, error) {
 	return nil, status.Error(codes.Unimplemented, "method GenerateWorld not implemented")
@@ -135,6 +155,24 @@ func _GenerationService_ReconstructWorld_Handler(srv interface{}, ctx context.Co
 	return interceptor(ctx, in, info, handler)
 }
 
+func _GenerationService_GetPreview_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetPreviewRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GenerationServiceServer).GetPreview(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GenerationService_GetPreview_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GenerationServiceServer).GetPreview(ctx, req.(*GetPreviewRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _GenerationService_GenerateWorld_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GenerateWorldRequest)
 	if err := dec(in); err != nil {
@@ -163,6 +201,10 @@ var GenerationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReconstructWorld",
 			Handler:    _GenerationService_ReconstructWorld_Handler,
+		},
+		{
+			MethodName: "GetPreview",
+			Handler:    _GenerationService_GetPreview_Handler,
 		},
 		{
 			MethodName: "GenerateWorld",
