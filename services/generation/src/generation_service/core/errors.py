@@ -21,3 +21,9 @@ class InvalidTrainingStateError(InvalidInputError):
     """The saved state does not belong to this training."""
 
     reason = "INVALID_TRAINING_STATE"
+
+
+class NoSurfaceError(InvalidInputError):
+    """No surface can be seen: the world has hardly anything solid, or its cameras do not look at it."""
+
+    reason = "NO_SURFACE"
