@@ -89,6 +89,7 @@ def error_packages() -> Sequence[str]:
         "praxiscope_common",
         "praxiscope_media",
         "praxiscope_numerics",
+        "praxiscope_world_assets",
         "praxiscope_worlds",
     )
     rooms = ("auth", "library", "vision_inference", "tracking", "biomechanics", "rendering", "generation")
