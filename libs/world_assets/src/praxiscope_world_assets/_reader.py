@@ -57,11 +57,12 @@ class WorldReader:
     Args:
         files: Finds files in the library.
         limits: What a file may cost; None: the formats' own.
+        kept_count: How many worlds are kept.
     """
 
-    def __init__(self, files: AssetFiles, *, limits: FileLimits | None = None) -> None:
+    def __init__(self, files: AssetFiles, *, limits: FileLimits | None = None, kept_count: int = _KEPT_WORLDS) -> None:
         """Starts with nothing kept."""
-        self._files, self._limits = files, limits
+        self._files, self._limits, self._kept_count = files, limits, kept_count
         self._kept: OrderedDict[str, OpenWorld] = OrderedDict()
         self._reading = asyncio.Lock()
 
@@ -104,9 +105,19 @@ class WorldReader:
             options = await self._options(asset_version, token)
             world = await asyncio.to_thread(self._read, file, options)
             self._kept[key] = world
-            while len(self._kept) > _KEPT_WORLDS:
+            while len(self._kept) > self._kept_count:
                 self._kept.popitem(last=False)
             return world
+
+    async def find_part(self, asset_version: str, path: str, *, token: str) -> AssetFile:
+        """Finds a file of a version; the world's where the path is empty.
+
+        Raises:
+            NotFoundError: There is no such version, or no such file in it.
+        """
+        if path:
+            return await self._files.resolve(asset_version, path, token=token)
+        return await self.find(asset_version, token=token)
 
     async def read_part(
         self, asset_version: str, path: str, *, token: str, picture_decoder: PictureDecoder | None = None
@@ -122,10 +133,7 @@ class WorldReader:
         Raises:
             DomainError: As of `read`; but a mesh is as good as Gaussians.
         """
-        if path:
-            file = await self._files.resolve(asset_version, path, token=token)
-        else:
-            file = await self.find(asset_version, token=token)
+        file = await self.find_part(asset_version, path, token=token)
 
         def read() -> GaussianWorld | Mesh:
             with self._files.open(file) as opened:
