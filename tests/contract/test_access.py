@@ -115,6 +115,14 @@ REFERENCES = {
     ("EditService.CreateEditStack", "edit_stack.base_world"): Reference(
         VERSION, lambda request, name: setattr(request.edit_stack, "base_world", name)
     ),
+    ("EditService.CreateEditStack", "edit_stack.edits.operation.insert.source.asset_version"): Reference(
+        VERSION,  # told, never read
+        lambda request, name: setattr(
+            request.edit_stack.edits.add(operation={"insert": {"source": {}}}).operation.insert.source,
+            "asset_version",
+            name,
+        ),
+    ),
     ("EditService.ApplyEdit", "operation.insert.source.asset_version"): Reference(
         VERSION, lambda request, name: setattr(request.operation.insert.source, "asset_version", name)
     ),
