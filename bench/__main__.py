@@ -23,6 +23,7 @@ PARTS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("poses: where photos were taken from", ("-m", "bench.poses"), False),
     ("tracking: quality and speed beside peers", ("-m", "bench.tracking"), False),
     ("worlds: drawing, gradients, training", ("-m", "bench.worlds"), False),
+    ("editing: edits of 100,000 Gaussians", ("-m", "bench.editing"), True),
 )
 
 

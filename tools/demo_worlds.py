@@ -85,6 +85,7 @@ def _run(options: argparse.Namespace) -> None:
         for path in exported.paths:
             client.download(exported.asset_version, path, output / path)
         _compare(client, world.asset_version, output)
+        edited = timings.of("edited", lambda: _edit(client, world.asset_version, output))
         flight = timings.of("flown around", lambda: _wait(client, _fly(client, world.asset_version)))
         client.download(flight.asset_version, "turntable.mp4", output / "turntable.mp4")
     document = {
@@ -92,6 +93,7 @@ def _run(options: argparse.Namespace) -> None:
         "photo_count": len(photos),
         "placed_photo_count": world.placed_picture_count,
         "gaussian_count": world.gaussian_count,
+        "edits": edited,
         "held_out": {"psnr_db": quality.psnr_db, "corrected_psnr_db": quality.corrected_psnr_db, "ssim": quality.ssim},
         "seconds": timings.seconds,
     }
@@ -158,6 +160,39 @@ def _take_photos(client: Client, world: str, folder: Path) -> list[Path]:
 def _fly(client: Client, world: str) -> str:
     start = {"elevation_rad": math.radians(18.0), "distance_radii": 1.5}
     return str(client.render_turntable(world, start=start, frame_count=120, width_px=960, height_px=540))
+
+
+def _edit(client: Client, world: str, output: Path) -> list[str]:
+    """Takes away what floats, turns the grass in a sphere into sand, saves the world, and puts before and after side by side."""
+    stack = client.create_edit_stack(world, display_name="Edited")
+    whole = client.select_gaussians(stack.name, {"everything": {}})
+    seen = client.select_gaussians(stack.name, {"range": {"min_opacity": 0.5}})
+    middle = {axis: (getattr(seen.bounds.min, axis) + getattr(seen.bounds.max, axis)) / 2 for axis in "xyz"}
+    size = max(getattr(seen.bounds.max, axis) - getattr(seen.bounds.min, axis) for axis in "xyz")
+    green = {"near_color": {"color": {"red": 0.35, "green": 0.45, "blue": 0.2}, "tolerance": 30}}
+    near = {"sphere": {"center": middle, "radius_m": size / 4}}
+    sand = {"recolor": {"target": {"red": 0.85, "green": 0.72, "blue": 0.45}}}
+    etag, summaries = stack.etag, []
+    for operation, selection in (
+        ({"remove_floaters": {}}, None),
+        (sand, {"combined": {"method": "METHOD_INTERSECTION", "parts": [green, near]}}),
+    ):
+        applied = client.apply_edit(stack.name, operation, etag=etag, selection=selection)
+        etag = applied.etag
+        summaries.append(f"{applied.edit.summary}, {applied.edit.elapsed_ms:.0f} ms")
+        found = applied.edit.consistency
+        sys.stdout.write(
+            f"           {summaries[-1]}; outside it the largest difference is {found.max_difference:.4f}\n"
+        )
+    saved = _wait(client, client.save_world(stack.name))
+    sys.stdout.write(f"           {whole.gaussian_count} Gaussians before, {saved.gaussian_count} after\n")
+    views = []
+    for version in (world, saved.asset_version):
+        view = client.render_view(version, picture_index=1)
+        views.append(cv2.imdecode(np.frombuffer(view.content, np.uint8), cv2.IMREAD_COLOR))
+    cv2.imwrite(str(output / "before-and-after.png"), np.hstack(views))
+    client.download(saved.asset_version, "world.ply", output / "edited.ply")
+    return summaries
 
 
 def _compare(client: Client, world: str, output: Path) -> None:

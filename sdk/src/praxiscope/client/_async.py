@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from praxiscope.auth.v1 import auth_pb2
 from praxiscope.biomechanics.v1 import motion_service_pb2
+from praxiscope.client._editing import EDITING_RESPONSES, EditingCalls
 from praxiscope.client._errors import PraxiscopeError, error_from_status
 from praxiscope.client._http import Transport
 from praxiscope.client._profile import Profile, read_profile
@@ -40,11 +41,12 @@ _RESPONSES: Mapping[str, type[Message]] = {
         world_rendering_service_pb2.ExportWorldResponse,
         generation_service_pb2.ReconstructWorldResponse,
         generation_service_pb2.GenerateWorldResponse,
+        *EDITING_RESPONSES,
     )
 }
 
 
-class AsyncClient:
+class AsyncClient(EditingCalls):
     """Calls the platform. Use it in an `async with`, or close it.
 
     Args:

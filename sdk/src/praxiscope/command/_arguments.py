@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from praxiscope.command._edit import add_edit
+
 _TRACKERS = ("bytetrack", "sort")
 _CODECS = ("av1", "vp9", "h264")
 
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     track.add_argument("-o", "--output", required=True, metavar="FILE")
 
     _add_worlds(commands, common)
+    add_edit(commands, common)
     _add_operations(commands.add_parser("ops", help="long-running operations"), common)
     _add_assets(commands.add_parser("assets", help="what the project keeps"), common)
     return parser

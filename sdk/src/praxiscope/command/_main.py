@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from praxiscope.client import Client, PraxiscopeError, Profile, ProfileError, TransportError, read_profile
 from praxiscope.client._async import response_of
 from praxiscope.client._profile import write_profile
+from praxiscope.command import _edit as editing
 from praxiscope.command import _worlds as worlds
 from praxiscope.command._arguments import parse
 from praxiscope.command._show import Screen
@@ -255,6 +256,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace, Screen], None]] = {
     "reconstruct": _with_client(worlds.reconstruct),
     "generate": _with_client(worlds.generate),
     "render": _with_client(worlds.render),
+    "edit": _with_client(editing.edit),
     "ops": _operations,
     "assets": _assets,
 }

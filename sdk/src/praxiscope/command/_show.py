@@ -47,6 +47,11 @@ class Screen:
         """Prints the result."""
         sys.stdout.write((json.dumps(document, indent=2, ensure_ascii=False) if self._is_json else text) + "\n")
 
+    def note(self, text: str) -> None:
+        """Says how far the work is, to whoever watches."""
+        if self._is_watched:
+            self._errors.print(text, style="dim", markup=False)
+
     def warn(self, text: str) -> None:
         """Says something that the reader should know."""
         if not self._is_json:

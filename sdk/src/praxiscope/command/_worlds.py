@@ -35,7 +35,7 @@ Document = Callable[[Any], dict[str, Any]]
 
 def reconstruct(options: argparse.Namespace, screen: Screen, client: Client, send: Send, document: Document) -> None:
     """Photos or a video in, a world out."""
-    wanted = _format_of(options.output)
+    wanted = format_of(options.output)
     with tempfile.TemporaryDirectory(prefix="praxiscope-photos-") as folder:
         file, kind = collect(options.photos, Path(folder))
         version = send(client, str(file), kind, screen).latest_version
@@ -49,7 +49,7 @@ def reconstruct(options: argparse.Namespace, screen: Screen, client: Client, sen
     )
     with screen.stage_bars(operation) as on_progress:
         response = client.wait(operation, on_progress=on_progress)
-    saved = _save(client, response.asset_version, options.output, wanted, screen)
+    saved = save_as(client, response.asset_version, options.output, wanted, screen)
     lines = [
         f"{response.gaussian_count} Gaussians from {response.placed_picture_count} of {response.picture_count} pictures"
     ]
@@ -66,11 +66,11 @@ def reconstruct(options: argparse.Namespace, screen: Screen, client: Client, sen
 
 def generate(options: argparse.Namespace, screen: Screen, client: Client, send: Send, document: Document) -> None:
     """Words in, a world out."""
-    wanted = _format_of(options.output)
+    wanted = format_of(options.output)
     operation = client.generate_world(options.words, seed=options.seed, gaussian_count=options.gaussians)
     with screen.stage_bars(operation) as on_progress:
         response = client.wait(operation, on_progress=on_progress)
-    saved = _save(client, response.asset_version, options.output, wanted, screen)
+    saved = save_as(client, response.asset_version, options.output, wanted, screen)
     text = f"{response.caption}\n{response.gaussian_count} Gaussians\nWorld: {response.asset_version}\n{saved}"
     screen.result({**document(response), "operation": operation, "files": [str(saved)]}, text)
 
@@ -146,7 +146,12 @@ def collect(sources: Sequence[str], folder: Path) -> tuple[Path, str]:
     return archive, "KIND_IMAGE_SET"
 
 
-def _format_of(output: str) -> str:
+def format_of(output: str) -> str:
+    """Returns the format that a file's name asks for.
+
+    Raises:
+        PraxiscopeError: It asks for none that there is.
+    """
     for ending, name in _FORMATS.items():
         if output.lower().endswith(ending):
             return name
@@ -156,7 +161,7 @@ def _format_of(output: str) -> str:
     )
 
 
-def _save(client: Client, version: str, output: str, wanted: str, screen: Screen) -> Path:
+def save_as(client: Client, version: str, output: str, wanted: str, screen: Screen) -> Path:
     """Downloads a world in the format of the file's name; what the asset does not have already is exported first."""
     target = Path(output)
     for ending, path in _DIRECT.items():

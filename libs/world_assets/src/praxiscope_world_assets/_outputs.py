@@ -9,13 +9,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from generation_service.adapters.posed_pictures import encode_jpeg
 from praxiscope_assets import OutputFolder, pieces_from_thread
 from praxiscope_worlds import Camera, GaussianWorld
 from praxiscope_worlds.formats import FORMATS, write_world_file
 from praxiscope_worlds.kernels import RenderOptions, SplatKernels
 
 THUMBNAIL_SIDE_PX = 512
+_PREVIEW_QUALITY = 80
 _PREVIEW_QUALITY = 80
 
 
@@ -38,7 +38,17 @@ def draw_thumbnail(kernels: SplatKernels, world: GaussianWorld, camera: Camera, 
 
 def draw_preview(kernels: SplatKernels, world: GaussianWorld, camera: Camera, options: RenderOptions) -> bytes:
     """Draws a world that is being made, in the size of a thumbnail; returns a JPEG file's bytes, some 20 kB."""
-    return encode_jpeg(_levels(_draw_small(kernels, world, camera, options)), quality=_PREVIEW_QUALITY)
+    drawn = _levels(_draw_small(kernels, world, camera, options))
+    _, encoded = cv2.imencode(
+        ".jpg", np.ascontiguousarray(drawn[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _PREVIEW_QUALITY]
+    )
+    return encoded.tobytes()
+
+
+def encode_png(picture_rgb: np.ndarray) -> bytes:
+    """Returns a PNG file's bytes of a picture [H, W, 3] from 0 to 1."""
+    _, encoded = cv2.imencode(".png", np.ascontiguousarray(_levels(picture_rgb)[..., ::-1]))
+    return encoded.tobytes()
 
 
 def _draw_small(kernels: SplatKernels, world: GaussianWorld, camera: Camera, options: RenderOptions) -> np.ndarray:
@@ -51,12 +61,6 @@ def _draw_small(kernels: SplatKernels, world: GaussianWorld, camera: Camera, opt
         world_from_camera=camera.world_from_camera,
     )
     return kernels.render(world, small, options).color_rgb
-
-
-def encode_png(picture_rgb: np.ndarray) -> bytes:
-    """Returns a PNG file's bytes of a picture [H, W, 3] from 0 to 1."""
-    _, encoded = cv2.imencode(".png", np.ascontiguousarray(_levels(picture_rgb)[..., ::-1]))
-    return encoded.tobytes()
 
 
 def _levels(picture_rgb: np.ndarray) -> np.ndarray:

@@ -1,0 +1,148 @@
+"""How long an edit of 100,000 Gaussians takes: through the gateway on the running stack, and the core alone. Goal: 200 ms.
+
+An edit is selection, operation, comparison of every row, and the check by pictures. No peer does the same headless: SuperSplat's editor runs on a page's
+GPU and checks nothing, so the core without the service stands beside the call.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from google.protobuf import json_format
+
+from bench.figure import Figure, machine, tell
+from bench.stack import profile
+from editing_service.api.edit_convert import operation_from, selection_from
+from editing_service.core.compare import compare
+from editing_service.core.consistency import Looks, check_consistency, small_camera
+from editing_service.core.edits import Surroundings, apply, may_touch
+from editing_service.core.selections import Everything, select
+from editing_service.core.state import open_state
+from generation_service.core.procedural.attributes import attributes_from_words
+from generation_service.core.procedural.scene import gaussians_on, make_scene, orbit
+from praxiscope.client import Client
+from praxiscope.editing.v1 import edit_stack_pb2
+from praxiscope_worlds import Camera, GaussianWorld
+from praxiscope_worlds.formats import write_world_file
+from praxiscope_worlds.kernels import RenderOptions, open_kernels
+from tools.devstack.settings import CHECKOUT
+
+COUNT, ROUNDS, GOAL_MS = 100_000, 7, 200.0
+HALF = {"box": {"center": {}, "size": {"x": 60, "y": 100, "z": 60}}}
+PART = {"sphere": {"center": {}, "radius_m": 8}}
+WHITE = {"red": 1, "green": 1, "blue": 1}
+EDITS: Mapping[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
+    "delete half": ({"delete": {}}, HALF),
+    "crop to half": ({"crop": {}}, HALF),
+    "move half": ({"transform": {"translation": {"x": 1}}}, HALF),
+    "turn and scale half": ({"transform": {"rotation": {"w": 0.9, "y": 0.4}, "scale": 1.1}}, HALF),
+    "remove floaters": ({"remove_floaters": {}}, None),
+    "level the ground": ({"level_ground": {}}, None),
+    "recolour half, blended": ({"recolor": {"target": {"red": 1, "green": 0, "blue": 0}}}, HALF),
+    "recolour a part, blended": ({"recolor": {"target": {"red": 1, "green": 0, "blue": 0}}}, PART),
+    "duplicate a part": ({"duplicate": {"transform": {"translation": {"y": 5}}}}, PART),
+    "relight half": ({"relight": {"direction": {"x": 1, "y": 1}, "color": WHITE, "ambient": 0.3}}, HALF),
+}
+
+
+def main() -> int:
+    """Prints the figures; 1 where a goal is missed."""
+    print(machine())
+    world, cameras = _make_world(sh_degree=int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+    print(f"{len(world)} Gaussians, degree {world.sh_degree}; the median of {ROUNDS}")
+    figures = []
+    alone = _time_core(world, cameras)
+    through = _time_calls(world)
+    for name in EDITS:
+        wall_ms, cpu_ms = alone[name]
+        call_ms, service_ms, worst_ms = through[name]
+        figures.append(
+            Figure(
+                name=f"{name}: the call",
+                value=call_ms,
+                unit="ms",
+                goal=GOAL_MS,
+                note=f"the service says {service_ms:.0f}; at most {worst_ms:.0f}; {call_ms / wall_ms:.2f} of the core",
+            )
+        )
+        figures.append(Figure(name="  core alone", value=wall_ms, unit="ms", note=f"CPU {cpu_ms:.0f} ms"))
+    return 0 if tell(figures) else 1
+
+
+def _make_world(*, sh_degree: int) -> tuple[GaussianWorld, list[Camera]]:
+    scene = make_scene(attributes_from_words("a snowy village at night", seed=1), seed=1)
+    world = gaussians_on(scene, count=COUNT)
+    sh = np.random.default_rng(0).normal(0, 0.05, (len(world), (sh_degree + 1) ** 2, 3)).astype(np.float32)
+    sh[:, 0] = world.sh[:, 0]
+    return replace(world, sh=sh), list(orbit(scene, count=3))
+
+
+def _time_core(world: GaussianWorld, cameras: list[Camera]) -> dict[str, tuple[float, float]]:
+    kernels = open_kernels(CHECKOUT / ".praxiscope" / "kernels", thread_count=2)
+    looks = Looks(cameras=[small_camera(camera) for camera in cameras], kernels=kernels, options=RenderOptions())
+    seen = Surroundings(viewpoints_m=np.array([camera.position_m for camera in cameras]))
+    base = open_state(world)
+    before = looks.pictures(base)
+    timed: dict[str, tuple[float, float]] = {}
+    for name, (described, shape) in EDITS.items():
+        operation = operation_from(json_format.ParseDict(described, edit_stack_pb2.EditOperation()))
+        selection = selection_from(json_format.ParseDict(shape, edit_stack_pb2.Selection())) if shape else Everything()
+        wall, cpu = [], []
+        for _ in range(ROUNDS):
+            state = replace(base)  # what a state remembers of itself is forgotten
+            started_s, started_cpu_s = time.perf_counter(), time.process_time()
+            is_selected = select(state, selection)
+            after = apply(state, is_selected, operation, seen).state
+            difference = compare(state, after, shared_count=len(state))
+            is_touchable = may_touch(operation, state, is_selected)
+            found = check_consistency(
+                state,
+                after,
+                difference,
+                is_touchable,
+                looks,
+                pictures_before=before,
+                pictures_after=looks.pictures(after),
+            )
+            wall.append(1e3 * (time.perf_counter() - started_s))
+            cpu.append(1e3 * (time.process_time() - started_cpu_s))
+            assert found.is_consistent or after.world_from_base is not state.world_from_base
+        timed[name] = statistics.median(wall), statistics.median(cpu)
+    return timed
+
+
+def _time_calls(world: GaussianWorld) -> dict[str, tuple[float, float, float]]:
+    timed: dict[str, tuple[float, float, float]] = {}
+    with tempfile.TemporaryDirectory() as folder, Client(profile()) as client:
+        file = Path(folder) / "world.ply"
+        file.write_bytes(b"".join(write_world_file(world, format_name="ply")))
+        version = client.upload(file, kind="KIND_WORLD").latest_version
+        stack = client.create_edit_stack(version)
+        etag = stack.etag
+        for name, (operation, selection) in EDITS.items():
+            call, service = [], []
+            for _ in range(ROUNDS):
+                started_s = time.perf_counter()
+                answer = client.apply_edit(stack.name, operation, etag=etag, selection=selection)
+                call.append(1e3 * (time.perf_counter() - started_s))
+                service.append(answer.edit.elapsed_ms)
+                etag = client.undo_edit(stack.name, etag=answer.etag).etag
+                time.sleep(0.25)  # the gateway lets five such calls through a second
+            timed[name] = statistics.median(call), statistics.median(service), max(call)
+        client.delete_edit_stack(stack.name)
+        client.delete_asset(version.partition("/versions/")[0], for_good=True)
+    print(json.dumps({name: round(values[0], 1) for name, values in timed.items()}))
+    return timed
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
