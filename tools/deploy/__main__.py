@@ -1,4 +1,4 @@
-"""`python -m tools.deploy {manifests,images}`."""
+"""`python -m tools.deploy {manifests,scrape}`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Sequence
 
 from tools.deploy.manifests import write_manifests
 from tools.deploy.render import RenderError
+from tools.deploy.scrape import record
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs a command and returns the exit code."""
-    if list(arguments) != ["manifests"]:
-        sys.stderr.write("usage: python -m tools.deploy manifests\n")
+    commands = {"manifests": write_manifests, "scrape": record}
+    if len(arguments) != 1 or arguments[0] not in commands:
+        sys.stderr.write(f"usage: python -m tools.deploy {{{','.join(commands)}}}\n")
         return 2
     try:
-        write_manifests()
-    except RenderError as error:
+        commands[arguments[0]]()
+    except (RenderError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -17,10 +17,11 @@ from pathlib import Path
 import yaml
 
 from tools.deploy.calls import HEADER, call_graph
+from tools.deploy.dashboards import dashboard_files
 from tools.deploy.render import CHART, NAMESPACE, PROFILES, Manifest, key, render
 from tools.devstack.settings import CHECKOUT
 
-CALLS = CHART / "files" / "calls.yaml"
+CALLS, BOARDS = CHART / "files" / "calls.yaml", CHART / "files" / "dashboards"
 K8S, ISTIO = CHECKOUT / "deploy" / "k8s", CHECKOUT / "deploy" / "istio"
 _HEADER = "# Written by `make manifests` from deploy/helm/praxiscope; change the chart, not this.\n"
 _FOR_KUBECTL = {"hooks": False, "namespace": {"create": True}}
@@ -28,31 +29,32 @@ _SERVER_SETS = ("helm.sh/chart",)
 
 
 def write_manifests(root: Path = CHECKOUT) -> None:
-    """Writes the call graph into the chart and the plain manifests out of it, in place of what was there."""
-    calls = root / CALLS.relative_to(CHECKOUT)
-    calls.write_text(calls_text(), encoding="utf-8")
-    for folder in (K8S, ISTIO):
+    """Writes the call graph and the dashboards into the chart and the plain manifests out of it, in place of what was there."""
+    for folder in (K8S, ISTIO, BOARDS):
         shutil.rmtree(root / folder.relative_to(CHECKOUT), ignore_errors=True)
-    for path, text in manifest_files().items():
-        target = root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+    for files in (chart_files, manifest_files):  # the second reads what the first wrote
+        for path, text in files().items():
+            target = root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
 
 
 def drifted() -> Sequence[str]:
     """Returns the files that are not what `make manifests` would write, too many or too few, as paths below the checkout."""
-    expected = {CALLS.relative_to(CHECKOUT): calls_text(), **manifest_files()}
+    expected = {**chart_files(), **manifest_files()}
     found = {
         path.relative_to(CHECKOUT): path.read_text(encoding="utf-8")
-        for path in (CALLS, *K8S.rglob("*"), *ISTIO.rglob("*"))
+        for path in (CALLS, *BOARDS.rglob("*"), *K8S.rglob("*"), *ISTIO.rglob("*"))
         if path.is_file()
     }
     return sorted(str(path) for path in {*expected, *found} if expected.get(path) != found.get(path))
 
 
-def calls_text() -> str:
-    """Returns the call graph as the chart reads it."""
-    return HEADER + yaml.safe_dump(call_graph(), sort_keys=False, width=160)
+def chart_files() -> Mapping[Path, str]:
+    """Returns the chart's own files that are made: the call graph and the dashboards, by their path below the checkout."""
+    calls = HEADER + yaml.safe_dump(call_graph(), sort_keys=False, width=160)
+    boards = {BOARDS.relative_to(CHECKOUT) / name: text for name, text in dashboard_files().items()}
+    return {CALLS.relative_to(CHECKOUT): calls, **boards}
 
 
 def manifest_files() -> Mapping[Path, str]:

@@ -48,7 +48,7 @@ subjects:
 {{- end }}
 
 {{- /*
-A Job. Takes root, name, account, image, hook, isHook, weight, command or args, env, and where it needs them secrets, database, await
+A Job. Takes root, name, account, image, hook, isHook, weight, command, env, and where it needs them secrets, database, await
 {service, chains} and callsKubernetes.
 */}}
 {{- define "praxiscope.job" }}
@@ -90,12 +90,7 @@ spec:
   - name: {{ .name }}
     image: {{ .image }}
     imagePullPolicy: {{ .root.Values.image.pullPolicy }}
-    {{- with .command }}
-    command: {{- toYaml . | nindent 4 }}
-    {{- end }}
-    {{- with .args }}
-    args: {{- toYaml . | nindent 4 }}
-    {{- end }}
+    command: {{- toYaml .command | nindent 4 }}
     env:
     - {name: PYTHONUNBUFFERED, value: "1"}
     {{- toYaml .env | nindent 4 }}

@@ -58,3 +58,11 @@ PRAXISCOPE_{{ . | upper | replace "-" "_" }}_
 {{- define "praxiscope.identity" -}}
 {{ .root.Values.mesh.trustDomain }}/ns/{{ .root.Release.Namespace }}/sa/{{ .name }}
 {{- end }}
+
+{{- define "praxiscope.checkFallback" -}}
+{{- with .scaling -}}
+{{- if and .enabled (or (lt (int .fallback) (int .min)) (gt (int .fallback) (int .max))) -}}
+{{ fail (printf "%s.autoscaling: fallback is %d, which is not between min, %d, and max, %d" $.where (int .fallback) (int .min) (int .max)) }}
+{{- end -}}
+{{- end -}}
+{{- end }}

@@ -1,6 +1,6 @@
 """Runs a command and keeps the file it writes as a Secret. `python -m praxiscope_common.kubernetes.keep --file FILE -- COMMAND …`.
 
-A Secret that is there is put into the file first, so that the command sees what it wrote the last time. `PRAXISCOPE_KEEP_SECRET` names it; its one
+A Secret that is there is put into the file first, so that the command sees what it wrote the last time. `PRAXISCOPE_KEEP_AS` names it; its one
 key is the file's name.
 """
 
@@ -55,14 +55,14 @@ def keep(api: KubernetesApi, secret: str, file: Path, command: Sequence[str], en
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Reads the command line and `PRAXISCOPE_KEEP_SECRET`; returns the exit code."""
+    """Reads the command line and `PRAXISCOPE_KEEP_AS`; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m praxiscope_common.kubernetes.keep", description=__doc__)
     parser.add_argument("--file", type=Path, required=True)
     parser.add_argument("command", nargs="+")
     options = parser.parse_args(arguments)
-    secret = environ.get("PRAXISCOPE_KEEP_SECRET", "")
+    secret = environ.get("PRAXISCOPE_KEEP_AS", "")
     if not secret:
-        sys.stderr.write("PRAXISCOPE_KEEP_SECRET is not set.\n")
+        sys.stderr.write("PRAXISCOPE_KEEP_AS is not set.\n")
         return 2
     try:
         return keep(KubernetesApi.from_pod(environ), secret, options.file, options.command, environ)
