@@ -16,6 +16,7 @@ from praxiscope_common.telemetry.metrics import Metrics
 from tests.support.deploy import find, rendered
 from tools.deploy.dashboards import DASHBOARDS
 from tools.deploy.render import CHART, load, of_kind, program, render
+from tools.deploy.scrape import read_series
 from tools.devstack.settings import CHECKOUT
 
 RULES = CHART / "files" / "rules.yaml"
@@ -106,6 +107,11 @@ def test_a_series_that_is_not_there_is_noticed() -> None:
     assert names_in('sum by (job) (rate(api_request_total{status="OK"}[5m]))') - set(known()) == {"api_request_total"}
     assert labels_in('queue_length{que="x"}') == {"queue_length": {"que"}}
     assert "que" not in known()["queue_length"]
+
+
+def test_names_are_recorded_as_they_stand() -> None:
+    text = '# TYPE a counter\na{x="1",y="}{ \\""} 2\nb_total 1e+06\n'
+    assert read_series(text) == {"a": ["x", "y"], "b_total": []}
 
 
 def test_the_recorded_scrape_is_not_older_than_the_registries() -> None:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import urllib.request
 from pathlib import Path
-
-from prometheus_client.parser import text_string_to_metric_families
 
 from tools.devstack.settings import CHECKOUT, PORTS, Settings, read_settings
 
 RECORD = CHECKOUT / "tests/deploy/scrape.json"
 _SCRAPE_TIMEOUT_S = 5.0
+_SERIES = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? ", re.MULTILINE)
+_LABEL = re.compile(r'(\w+)="(?:[^"\\]|\\.)*"')
 
 
 def record(path: Path = RECORD) -> None:
@@ -33,9 +34,12 @@ def record(path: Path = RECORD) -> None:
 
 def _series(settings: Settings, port: str) -> dict[str, list[str]]:
     with urllib.request.urlopen(f"http://{settings.address(port)}/metrics", timeout=_SCRAPE_TIMEOUT_S) as answer:
-        text = answer.read().decode()
+        return read_series(answer.read().decode())
+
+
+def read_series(text: str) -> dict[str, list[str]]:
+    """Returns the labels of each series of a page of metrics, names as they stand there: parsers give some counters another ending."""
     found: dict[str, set[str]] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            found.setdefault(sample.name, set()).update(sample.labels)
+    for name, labels in _SERIES.findall(text):
+        found.setdefault(name, set()).update(_LABEL.findall(labels))
     return {name: sorted(labels) for name, labels in sorted(found.items())}
