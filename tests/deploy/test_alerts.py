@@ -151,20 +151,20 @@ def test_there_is_no_page_of_an_alert_that_is_gone() -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "block"),
     [
-        ("0.01 and", "0.10 and"),
-        ("> 300", "> 100"),
-        ("14.4 * 0.001 and", "1440 * 0.001 and"),
-        ('status=~"5..|', 'status=~"4..|5..|'),
+        (("0.01 and", "0.10 and"), 0),
+        (('status=~"5..|', 'status=~"4..|5..|'), 0),
+        (("14.4 * 0.001 and", "1440 * 0.001 and"), 4),
+        (("> 300", "> 100"), 5),
     ],
 )
-def test_a_changed_threshold_is_noticed(tmp_path: Path, change: tuple[str, str]) -> None:
+def test_a_changed_threshold_is_noticed(tmp_path: Path, change: tuple[str, str], block: int) -> None:
     text = RULES.read_text()
     assert change[0] in text
     (tmp_path / "rules.yaml").write_text(text.replace(*change))
     tests = copy.deepcopy(load(TESTS.read_text())[0])
-    tests["rule_files"] = ["rules.yaml"]
+    tests |= {"rule_files": ["rules.yaml"], "tests": [tests["tests"][block]]}
     (tmp_path / "tests.yaml").write_text(yaml.safe_dump(tests))
     assert promtool("test", "rules", str(tmp_path / "tests.yaml")).returncode != 0
 
