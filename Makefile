@@ -4,7 +4,7 @@ VENV := .venv/bin
 PYTEST := $(VENV)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-development setup-poses up down status logs demo demo-worlds test test-unit test-contract test-integration test-e2e golden proto proto-check fmt lint types arch bench chaos fuzz picture accuracy licences locks clean
+.PHONY: help setup setup-development setup-poses up down status logs demo demo-worlds test test-unit test-contract test-integration test-e2e test-deploy manifests images golden proto proto-check fmt lint types arch bench chaos fuzz picture accuracy licences locks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,15 @@ test-integration: ## Run the integration tests on real PostgreSQL, stores and Tr
 
 test-e2e: ## Run the journeys through the gateway on the whole stack
 	@$(PYTEST) -q tests/e2e
+
+test-deploy: ## Check the chart, the manifests, the alerts and the Dockerfile
+	@$(PYTHON) -m tools.setup deploy && $(PYTEST) -q -n 2 tests/deploy
+
+manifests: ## Write deploy/k8s and deploy/istio anew from the chart
+	@$(PYTHON) -m tools.setup deploy && $(VENV)/python -m tools.deploy manifests
+
+images: ## Build the images with docker, podman or buildah; BASE=, BUILD_BASE=, GO_BASE= by digest, IMAGES="auth tracking"
+	@$(VENV)/python -m tools.deploy images
 
 proto: ## Generate the contracts' code
 	@bash tools/contracts/generate.sh

@@ -44,6 +44,8 @@ STEPS = (
     Step(name="gateway tests", command=("go", "test", "./..."), folder="services/gateway"),
     Step(name="unit", command=(*_PYTEST, "-n", "2", "tests/unit", "tests/golden")),
     Step(name="contract", command=(*_PYTEST, "-n", "2", "tests/contract")),
+    Step(name="deploy tools", command=(sys.executable, "-m", "tools.setup", "deploy")),
+    Step(name="deploy", command=(*_PYTEST, "-n", "2", "tests/deploy")),
     Step(name="integration", command=(*_PYTEST, "-n", "2", "tests/integration")),
     Step(name="end to end", command=(*_PYTEST, "tests/e2e")),
 )

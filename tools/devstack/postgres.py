@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from praxiscope_common import roles as roles_of_services
+from praxiscope_common.config import Secret
 from tools.devstack.process import Part
 from tools.devstack.secrets import StackSecrets
 from tools.devstack.settings import Settings, StackError, inherited_environment
@@ -85,22 +86,8 @@ def superuser_conninfo(settings: Settings, secrets: StackSecrets, database: str 
 
 def prepare_database(settings: Settings, secrets: StackSecrets, roles: Sequence[str]) -> None:
     """Makes the database and one role for each service, where they are not there yet."""
-    with psycopg.connect(superuser_conninfo(settings, secrets), autocommit=True) as connection:
-        for role in roles:
-            password = secrets.password(role).read_text(encoding="utf-8")
-            exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
-            verb = "ALTER" if exists else "CREATE"
-            connection.execute(
-                sql.SQL(verb + " ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
-            )
-        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-        for role in roles:
-            connection.execute(
-                sql.SQL("GRANT CREATE, CONNECT ON DATABASE {} TO {}").format(
-                    sql.Identifier(DATABASE), sql.Identifier(role)
-                )
-            )
+    passwords = {role: Secret(secrets.password(role).read_text(encoding="utf-8")) for role in roles}
+    roles_of_services.prepare_database(superuser_conninfo(settings, secrets), DATABASE, passwords)
 
 
 def _initialise(data: Path, install: Path, secrets: StackSecrets, user_id: int | None) -> None:

@@ -14,6 +14,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PORTS: Mapping[str, int] = {
     "gateway": 7400,
     "gateway-metrics": 7401,
+    "gateway-grpc": 7402,
     "auth": 7410,
     "auth-metrics": 7411,
     "library": 7420,

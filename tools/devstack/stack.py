@@ -117,6 +117,7 @@ class Stack:
         environment |= {
             f"{prefix}ADDRESS": settings.address("gateway"),
             f"{prefix}METRICS_ADDRESS": settings.address("gateway-metrics"),
+            f"{prefix}GRPC_ADDRESS": settings.address("gateway-grpc"),
             f"{prefix}OTLP_ENDPOINT": settings.otlp_grpc,
             f"{prefix}TICKET_PUBLIC_KEY_FILE": str(self.secrets.ed25519_key("tickets")[1]),
             f"{prefix}STORE_ROOT": str(self._store_root) if settings.store_kind == "filesystem" else "",

@@ -1,4 +1,4 @@
-"""`python3 -m tools.setup {services,development,bench,poses}`: everything `make demo` and `make test` need, into this checkout and nowhere else.
+"""`python3 -m tools.setup {services,development,bench,poses,deploy}`: everything `make demo` and `make test` need, into this checkout and nowhere else.
 
 Runs with any Python 3.11 and its standard library. Steps that do not need each other run side by side; a step whose inputs have not changed is passed over.
 """
@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from tools.setup import kernels
+from tools.setup import deploy_tools, kernels
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STATE = CHECKOUT / ".praxiscope"
@@ -35,8 +35,8 @@ class SetupError(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """Runs every step and returns the exit code."""
-    if len(arguments) != 1 or arguments[0] not in {"services", "development", "bench", "poses"}:
-        sys.stderr.write("usage: python3 -m tools.setup {services,development,bench,poses}\n")
+    if len(arguments) != 1 or arguments[0] not in {"services", "development", "bench", "poses", "deploy"}:
+        sys.stderr.write("usage: python3 -m tools.setup {services,development,bench,poses,deploy}\n")
         return 2
     started_s = time.monotonic()
     try:
@@ -47,6 +47,9 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         if arguments[0] == "poses":
             _peer_environment("poses")
+            return 0
+        if arguments[0] == "deploy":
+            _deploy()
             return 0
         with ThreadPoolExecutor(5) as pool:
             environment = pool.submit(_environment, arguments[0])
@@ -108,6 +111,23 @@ def _peers() -> None:
 def _peer_environment(name: str) -> None:
     folder, lock = CHECKOUT / f".venv-{name}", REQUIREMENTS / f"{name}.txt"
     _once(f"environment {name}", [lock], lambda: _sync(folder, [lock]), folder / "bin" / "python")
+
+
+def _deploy() -> None:
+    """What checks the chart and the images."""
+    folder, inputs = STATE / "deploy", [Path(deploy_tools.__file__), REQUIREMENTS / "deploy.txt"]
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            tools = pool.submit(
+                _once,
+                "deploy tools",
+                inputs,
+                lambda: deploy_tools.fetch_tools(folder, npm=_npm(), go=_go()),
+                folder / "bin" / "helm",
+            )
+            _join([pool.submit(_peer_environment, "deploy"), tools])
+    except deploy_tools.FetchError as error:
+        raise SetupError(str(error)) from error
 
 
 def _gateway() -> None:

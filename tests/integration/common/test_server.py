@@ -27,7 +27,7 @@ from praxiscope_common import client
 from praxiscope_common.errors import DeadlineError, DomainError, InternalError, PreconditionError, UnavailableError
 from praxiscope_common.identity import CallContext, call_context, current_call
 from praxiscope_common.server.pipeline import ServerPipeline
-from praxiscope_common.server.runtime import ServerConfig, create_server
+from praxiscope_common.server.runtime import LIVENESS, ServerConfig, create_server
 from praxiscope_common.server.stages import deadline_stage, telemetry_stage
 from praxiscope_common.status import from_rpc_error
 from praxiscope_common.telemetry.logs import REDACTED, configure_logs, redact
@@ -318,6 +318,8 @@ async def test_health_follows_the_probes() -> None:
             await eventually(says(status.SERVING), "ready", 5)
             is_there = False
             await eventually(says(status.NOT_SERVING), "not ready any more", 5)
+            # What it needs is away, and it answers all the same: nobody should kill it.
+            assert await check(channel, LIVENESS) == status.SERVING
     finally:
         task.cancel()
         await server.server.stop(0)

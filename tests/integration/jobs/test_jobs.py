@@ -506,3 +506,35 @@ def _started(jobs: Database, project: str) -> Look:
             return None
 
     return look
+
+
+# What is told
+
+
+async def test_a_worker_tells_how_long_the_oldest_job_has_waited(
+    jobs: Database, postgres: PostgresServer, database: str
+) -> None:
+    """The clock of a job starts when its operation is made."""
+    worker = make_worker(jobs, "q", echo)
+    registry = worker._metrics.registry
+    for age_s, queue in ((400, "q"), (10, "q"), (9000, "another")):
+        operation = await start_operation(jobs, names.new_id(), queue=queue)
+        await execute(
+            postgres.superuser(database),
+            "UPDATE jobs.operation SET create_time = now() - make_interval(secs => %s) WHERE operation_id = %s",
+            [age_s, operation.operation_id],
+        )
+    await worker._tell_lengths()
+    assert registry.get_sample_value("queue_length", {"queue": "q", "priority": "0"}) == 2
+    oldest_s = registry.get_sample_value("queue_oldest_seconds", {"queue": "q"})
+    assert oldest_s is not None
+    assert 400 <= oldest_s < 430
+    async with working(worker):
+        await eventually(_asks(lambda: registry.get_sample_value("queue_oldest_seconds", {"queue": "q"}) == 0), "done")
+
+
+def _asks(question: Callable[[], bool]) -> Look:
+    async def look() -> bool:
+        return question()
+
+    return look

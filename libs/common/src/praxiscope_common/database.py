@@ -94,12 +94,14 @@ class DatabaseConfig:
         )
 
 
-def read_database_config(reader: EnvironmentReader, *, role: str, search_path: str) -> DatabaseConfig:
+def read_database_config(
+    reader: EnvironmentReader, *, role: str, search_path: str, default_name: str = "praxiscope"
+) -> DatabaseConfig:
     """Reads `…DB_HOST`, `…DB_PORT`, `…DB_NAME`, `…DB_ROLE`, `…DB_PASSWORD_FILE` and `…DB_MAX_CONNECTIONS`."""
     return DatabaseConfig(
         host=reader.text("DB_HOST"),
         port=reader.integer("DB_PORT", 5432),
-        name=reader.text("DB_NAME", "praxiscope"),
+        name=reader.text("DB_NAME", default_name),
         role=reader.text("DB_ROLE", role),
         password=reader.secret_file("DB_PASSWORD_FILE"),
         search_path=search_path,

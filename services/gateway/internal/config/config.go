@@ -41,6 +41,7 @@ type Rate struct {
 // Settings are the gateway's settings.
 type Settings struct {
 	Address        string                    // host:port of the one public port
+	GRPCAddress    string                    // host:port of one more port for meshes that speak one protocol to a port; empty opens none
 	MetricsAddress string                    // host:port that answers scrapes; empty answers none
 	Backends       map[string]string         // host:port by proto package
 	TicketKey      ed25519.PublicKey         // checks tickets of uploads and downloads
@@ -72,6 +73,7 @@ func Read(lookup func(string) (string, bool)) (*Settings, error) {
 	r := &reader{lookup: lookup}
 	settings := &Settings{
 		Address:        r.text("ADDRESS", ""),
+		GRPCAddress:    r.optional("GRPC_ADDRESS"),
 		MetricsAddress: r.optional("METRICS_ADDRESS"),
 		Backends:       map[string]string{},
 		StoreRoot:      r.optional("STORE_ROOT"),

@@ -77,9 +77,9 @@ func Run(ctx context.Context, settings *config.Settings) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", settings.Address)
+	listener, err := listenAll(settings.Address, settings.GRPCAddress)
 	if err != nil {
-		return fmt.Errorf("%s cannot be bound; is the port taken? %w", settings.Address, err)
+		return err
 	}
 	if settings.MetricsAddress != "" {
 		go serveMetrics(settings.MetricsAddress, registry)

@@ -501,11 +501,17 @@ class Worker:
     async def _tell_lengths(self) -> None:
         async with self._database.transaction() as connection:
             cursor = await connection.execute(
-                "SELECT priority, count(*) AS length FROM jobs.procrastinate_jobs"
-                " WHERE queue_name = %s AND status = 'todo' GROUP BY priority",
+                "SELECT job.priority, count(*) AS length,"
+                " COALESCE(EXTRACT(EPOCH FROM now() - min(operation.create_time)), 0)::float8 AS oldest_s"
+                " FROM jobs.procrastinate_jobs AS job LEFT JOIN jobs.operation ON operation.job_id = job.id"
+                # What is over is many times what is not, and has an index of its own.
+                " AND operation.service = job.queue_name AND operation.state IN ('queued', 'running', 'retrying')"
+                " WHERE job.queue_name = %s AND job.status = 'todo' GROUP BY job.priority",
                 [self._service],
             )
-            lengths = {row["priority"]: row["length"] for row in await cursor.fetchall()}
+            rows = await cursor.fetchall()
+        lengths = {row["priority"]: row["length"] for row in rows}
+        self._metrics.queue_oldest_s.labels(self._service).set(max((row["oldest_s"] for row in rows), default=0.0))
         for priority in {0, *lengths}:
             self._metrics.queue_length.labels(self._service, str(priority)).set(lengths.get(priority, 0))
 

@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 _READINESS_PERIOD_S = 2.0
 _READINESS_TIMEOUT_S = 5.0
 MAX_MESSAGE_BYTES = 4 << 20
+LIVENESS = "liveness"
+"""The name under which health says only whether the process still answers, whatever it needs is there or not."""
+
 Probe = Callable[[], Awaitable[None]]
 
 
@@ -66,6 +69,7 @@ class Server:
     async def start(self) -> None:
         """Starts to answer; health says NOT_SERVING until the probes have passed."""
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self.health.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
         await self.server.start()
 
     async def follow_readiness(self) -> None:

@@ -17,6 +17,7 @@ class Metrics:
         api_latency_s: How long they took.
         inference_latency_s: How long a model's answer took, by model.
         queue_length: Jobs waiting, by queue and priority.
+        queue_oldest_s: How long the oldest of them has waited, by queue.
         job_duration_s: How long jobs ran, by task and outcome.
         frames: Frames worked on, by stage.
     """
@@ -42,6 +43,9 @@ class Metrics:
             registry=self.registry,
         )
         self.queue_length = Gauge("queue_length", "Jobs waiting.", ["queue", "priority"], registry=self.registry)
+        self.queue_oldest_s = Gauge(
+            "queue_oldest_seconds", "How long the oldest waiting job has waited.", ["queue"], registry=self.registry
+        )
         self.job_duration_s = Histogram(
             "job_duration_seconds",
             "How long jobs ran.",

