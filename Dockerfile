@@ -3,7 +3,7 @@
 #
 #     BUILD_BASE ─► packages-build, code-build, kernels-build, triton-build, object-store-build
 #     GO_BASE    ─► gateway-build
-#     BASE       ─► python ─► application ─► auth, library, vision-inference, tracking, biomechanics, rendering, generation
+#     BASE       ─► python ─► application ─► auth, library, vision-inference, tracking, biomechanics, rendering, generation, editing
 #                         └─► gateway, triton, postgres, object-store
 #
 # Bases are named by their digests, so that tomorrow's build is made of what today's was: BASE and BUILD_BASE are Debian 12 with the same Python 3.11 as
@@ -87,6 +87,10 @@ COPY --from=code-build /code/rendering/ /app/lib/
 FROM application AS generation
 COPY --from=kernels-build /kernels/ /app/kernels/
 COPY --from=code-build /code/generation/ /app/lib/
+
+FROM application AS editing
+COPY --from=kernels-build /kernels/ /app/kernels/
+COPY --from=code-build /code/editing/ /app/lib/
 
 FROM ${GO_BASE} AS gateway-build
 WORKDIR /build

@@ -6,7 +6,6 @@ GPU and checks nothing, so the core without the service stands beside the call.
 
 from __future__ import annotations
 
-import json
 import statistics
 import sys
 import tempfile
@@ -20,7 +19,7 @@ import numpy as np
 from google.protobuf import json_format
 
 from bench.figure import Figure, machine, tell
-from bench.stack import profile
+from bench.stack import family, processor_seconds, profile, settings
 from editing_service.api.edit_convert import operation_from, selection_from
 from editing_service.core.compare import compare
 from editing_service.core.consistency import Looks, check_consistency, small_camera
@@ -35,6 +34,7 @@ from praxiscope_worlds import Camera, GaussianWorld
 from praxiscope_worlds.formats import write_world_file
 from praxiscope_worlds.kernels import RenderOptions, open_kernels
 from tools.devstack.settings import CHECKOUT
+from tools.devstack.status import read_state
 
 COUNT, ROUNDS, GOAL_MS = 100_000, 7, 200.0
 HALF = {"box": {"center": {}, "size": {"x": 60, "y": 100, "z": 60}}}
@@ -64,14 +64,14 @@ def main() -> int:
     through = _time_calls(world)
     for name in EDITS:
         wall_ms, cpu_ms = alone[name]
-        call_ms, service_ms, worst_ms = through[name]
+        call_ms, service_cpu_ms, least_ms = through[name]
         figures.append(
             Figure(
                 name=f"{name}: the call",
                 value=call_ms,
                 unit="ms",
                 goal=GOAL_MS,
-                note=f"the service says {service_ms:.0f}; at most {worst_ms:.0f}; {call_ms / wall_ms:.2f} of the core",
+                note=f"least {least_ms:.0f}; the service's CPU {service_cpu_ms:.0f}; {call_ms / wall_ms:.2f} of the core",
             )
         )
         figures.append(Figure(name="  core alone", value=wall_ms, unit="ms", note=f"CPU {cpu_ms:.0f} ms"))
@@ -131,17 +131,22 @@ def _time_calls(world: GaussianWorld) -> dict[str, tuple[float, float, float]]:
         for name, (operation, selection) in EDITS.items():
             call, service = [], []
             for _ in range(ROUNDS):
-                started_s = time.perf_counter()
+                started_s, started_cpu_s = time.perf_counter(), _service_cpu_s()
                 answer = client.apply_edit(stack.name, operation, etag=etag, selection=selection)
                 call.append(1e3 * (time.perf_counter() - started_s))
-                service.append(answer.edit.elapsed_ms)
+                service.append(1e3 * (_service_cpu_s() - started_cpu_s))
                 etag = client.undo_edit(stack.name, etag=answer.etag).etag
                 time.sleep(0.25)  # the gateway lets five such calls through a second
-            timed[name] = statistics.median(call), statistics.median(service), max(call)
+            timed[name] = statistics.median(call), statistics.median(service), min(call)
         client.delete_edit_stack(stack.name)
         client.delete_asset(version.partition("/versions/")[0], for_good=True)
-    print(json.dumps({name: round(values[0], 1) for name, values in timed.items()}))
     return timed
+
+
+def _service_cpu_s() -> float:
+    """Returns the processor seconds of the service so far, to a hundredth."""
+    parts = [part for part in read_state(settings()).parts if part["name"] == "editing"]
+    return sum(processor_seconds(process) for part in parts for process in family(int(part["pid"])))
 
 
 if __name__ == "__main__":

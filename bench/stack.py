@@ -73,7 +73,7 @@ def refuse_without_stack() -> bool:
 def processor_s() -> float:
     """Returns the processor seconds of the whole stack so far."""
     parts = read_state(settings()).parts
-    return sum(_seconds(process) for part in parts for process in family(int(part["pid"])))
+    return sum(processor_seconds(process) for part in parts for process in family(int(part["pid"])))
 
 
 def family(process: int) -> Sequence[int]:
@@ -89,7 +89,8 @@ def family(process: int) -> Sequence[int]:
     return found
 
 
-def _seconds(process: int) -> float:
+def processor_seconds(process: int) -> float:
+    """Returns the processor seconds of one process so far; 0 where it has ended."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -163,19 +163,15 @@ def _fly(client: Client, world: str) -> str:
 
 
 def _edit(client: Client, world: str, output: Path) -> list[str]:
-    """Takes away what floats, turns the grass in a sphere into sand, saves the world, and puts before and after side by side."""
+    """Takes away what floats, turns grass into sand, saves the world, and puts before and after side by side."""
     stack = client.create_edit_stack(world, display_name="Edited")
     whole = client.select_gaussians(stack.name, {"everything": {}})
-    seen = client.select_gaussians(stack.name, {"range": {"min_opacity": 0.5}})
-    middle = {axis: (getattr(seen.bounds.min, axis) + getattr(seen.bounds.max, axis)) / 2 for axis in "xyz"}
-    size = max(getattr(seen.bounds.max, axis) - getattr(seen.bounds.min, axis) for axis in "xyz")
-    green = {"near_color": {"color": {"red": 0.35, "green": 0.45, "blue": 0.2}, "tolerance": 30}}
-    near = {"sphere": {"center": middle, "radius_m": size / 4}}
+    grass = {"near_color": {"color": {"red": 0.45, "green": 0.62, "blue": 0.25}, "tolerance": 32}}
     sand = {"recolor": {"target": {"red": 0.85, "green": 0.72, "blue": 0.45}}}
     etag, summaries = stack.etag, []
     for operation, selection in (
         ({"remove_floaters": {}}, None),
-        (sand, {"combined": {"method": "METHOD_INTERSECTION", "parts": [green, near]}}),
+        (sand, grass),
     ):
         applied = client.apply_edit(stack.name, operation, etag=etag, selection=selection)
         etag = applied.etag

@@ -43,6 +43,25 @@ class TestCreator:
         run_command(stack, "render", asset, *size, "--frames", "6", "-o", str(tmp_path / "around.mp4"))
         with av.open(str(tmp_path / "around.mp4")) as opened:
             assert sum(1 for _ in opened.decode(video=0)) == 6
+        tidy = tmp_path / "tidy.spz"
+        selecting = ("--select=sphere:0,0,0,15", "--recolor=#c03020", "--select=all")
+        edited = run_command(
+            stack,
+            "edit",
+            asset,
+            "--delete-floaters",
+            *selecting,
+            "--crop-box=0,0,0,80,80,80",
+            "-o",
+            str(tidy),
+            "--json",
+        )
+        said = json.loads(edited.stdout)
+        assert [next(iter(edit["operation"])) for edit in said["edits"]] == ["remove_floaters", "recolor", "crop"]
+        assert all(edit["consistency"]["is_consistent"] for edit in said["edits"])
+        kept = read_world_file(tidy.read_bytes()).content
+        assert isinstance(kept, GaussianWorld)
+        assert 0 < len(kept) == said["gaussian_count"] < 20_000
         lineage = run_command(stack, "assets", "lineage", asset)
         assert asset in lineage.stdout
 

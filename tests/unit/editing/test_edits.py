@@ -198,7 +198,7 @@ def test_the_screened_blend_falls_off_as_its_equation_says() -> None:
 
 def test_colors_go_to_lab_and_back() -> None:
     colors = np.random.default_rng(1).random((500, 3))
-    np.testing.assert_allclose(srgb_from_lab(lab_from_srgb(colors)), colors, atol=1e-6)
+    np.testing.assert_allclose(srgb_from_lab(lab_from_srgb(colors)), colors, atol=1e-5)
     np.testing.assert_allclose(lab_from_srgb(np.array([1.0, 1, 1])), [100, 0, 0], atol=1e-3)
     # sRGB's red, from the defining equations
     np.testing.assert_allclose(lab_from_srgb(np.array([1.0, 0, 0])), [53.24, 80.09, 67.20], atol=0.02)

@@ -145,20 +145,26 @@ def test_kept_states_share_arrays_and_never_take_more_than_allowed() -> None:
     looks = Looks(cameras=[], kernels=kernels, options=RenderOptions())
     state = open_state(make_world(1000))
     of_one = sum(array.nbytes for array in state.arrays())
-    kept = KeptStates(max_bytes=2 * of_one)
+    room = 2 * of_one + 20 * 4096
+    kept = KeptStates(max_bytes=room)
     for number in range(20):
         state = replace(state, is_alive=np.arange(1000) > number)
         kept.put(("stack", str(number)), KeptState(state=state, looks=looks, viewpoints_m=np.zeros((0, 3))))
     assert len(kept) == 20, "deletions share everything but their masks"
-    assert kept.bytes_kept() == of_one - 1000 + 20 * 1000
+    assert kept.bytes_kept == of_one - 1000 + 20 * (1000 + 4096)
     for number in range(5):
         other = open_state(make_world(1000, seed=number))
         kept.put(("other", str(number)), KeptState(state=other, looks=looks, viewpoints_m=np.zeros((0, 3))))
-        assert kept.bytes_kept() <= 2 * of_one
+        assert kept.bytes_kept <= room
     assert kept.get(("other", "4")) is not None
     assert kept.get(("stack", "0")) is None
+    kept.put(("other", "4"), kept.get(("other", "4")) or pytest.fail("it was there"))
+    assert kept.bytes_kept <= room, "the same again counts once"
     kept.forget("other")
     assert kept.get(("other", "4")) is None
     huge = open_state(make_world(9000))
     kept.put(("huge", ""), KeptState(state=huge, looks=looks, viewpoints_m=np.zeros((0, 3))))
-    assert kept.bytes_kept() <= 2 * of_one
+    assert kept.bytes_kept <= room
+    kept.forget("stack")
+    kept.forget("huge")
+    assert (len(kept), kept.bytes_kept) == (0, 0)

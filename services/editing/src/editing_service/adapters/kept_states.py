@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from editing_service.core.consistency import Looks
 from editing_service.core.state import EditState
+
+# A state's objects beside its arrays, about.
+_OBJECT_BYTES = 4096
 
 
 @dataclass(kw_only=True, eq=False)
@@ -34,10 +37,10 @@ class KeptState:
             self.pictures = self.looks.pictures(self.state)
         return self.pictures
 
-    def arrays(self) -> Iterable[np.ndarray]:
-        """Returns what takes memory."""
-        yield from self.state.arrays()
-        yield from self.pictures or ()
+    @property
+    def own_bytes(self) -> int:
+        """What it takes beside its arrays: pictures, drawn or not yet, and itself."""
+        return _OBJECT_BYTES + sum(12 * camera.width_px * camera.height_px for camera in self.looks.cameras)
 
 
 Key = tuple[str, str]
@@ -54,9 +57,16 @@ class KeptStates:
         """Starts with none."""
         self._max_bytes = max_bytes
         self._kept: OrderedDict[Key, KeptState] = OrderedDict()
+        self._holder_counts: dict[int, int] = {}
+        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    @property
+    def bytes_kept(self) -> int:
+        """How much all of them take."""
+        return self._bytes
 
     def get(self, key: Key) -> KeptState | None:
         """Returns a state if it is kept."""
@@ -66,20 +76,31 @@ class KeptStates:
 
     def put(self, key: Key, kept: KeptState) -> None:
         """Keeps a state, and lets others go until all fit; one that does not fit by itself is not kept."""
+        self._drop(key)
         self._kept[key] = kept
-        self._kept.move_to_end(key)
-        while self._kept and self.bytes_kept() > self._max_bytes:
-            self._kept.popitem(last=False)
+        self._bytes += kept.own_bytes
+        for array in kept.state.arrays():
+            holders = self._holder_counts.get(_owner(array), 0)
+            self._holder_counts[_owner(array)] = holders + 1
+            self._bytes += 0 if holders else array.nbytes
+        while self._kept and self._bytes > self._max_bytes:
+            self._drop(next(iter(self._kept)))
 
     def forget(self, stack_name: str) -> None:
         """Lets the states of a stack go."""
         for key in [key for key in self._kept if key[0] == stack_name]:
-            del self._kept[key]
+            self._drop(key)
 
-    def bytes_kept(self) -> int:
-        """Returns how much all of them take."""
-        arrays = {_owner(array): array for kept in self._kept.values() for array in kept.arrays()}
-        return sum(array.nbytes for array in arrays.values())
+    def _drop(self, key: Key) -> None:
+        kept = self._kept.pop(key, None)
+        if kept is None:
+            return
+        self._bytes -= kept.own_bytes
+        for array in kept.state.arrays():
+            self._holder_counts[_owner(array)] -= 1
+            if not self._holder_counts[_owner(array)]:
+                del self._holder_counts[_owner(array)]
+                self._bytes -= array.nbytes
 
 
 def _owner(array: np.ndarray) -> int:

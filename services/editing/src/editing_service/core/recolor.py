@@ -24,8 +24,8 @@ from editing_service.core.selections import Color
 from editing_service.core.state import EditState
 
 _NEIGHBOUR_COUNT = 6
-# After so many lengths the surroundings' reach is down to a fiftieth.
-_REACH_LENGTHS = 4
+# Beyond so many cubes of the blend's length from the border nothing is left of it, and the next ring is held at 0, so that there is no second seam.
+_REACH_LENGTHS = 3
 _BLEND_SPACINGS = 8.0
 # Doubles would weigh infinitely.
 _MIN_DISTANCE_SPACINGS = 0.25
@@ -119,20 +119,20 @@ def _correction(
     if is_in.all() or not is_in.any():
         return correction
     points = state.rows.means_m[i_alive]
-    ring = rings(points, ~is_in, side_m=length_m, count=_REACH_LENGTHS)
+    ring = rings(points, ~is_in, side_m=length_m, count=_REACH_LENGTHS + 1)
     # outside, what may be a neighbour of the inside: in cubes that hold or touch selected ones
     near_in = rings(points, is_in, side_m=length_m, count=1) >= 0
-    is_unknown, is_fixed = is_in & (ring >= 0), ~is_in & near_in
-    i_known = i_alive[np.flatnonzero(is_fixed)]
-    i_unknown = i_alive[np.flatnonzero(is_unknown)]
-    if not len(i_known) or not len(i_unknown):
+    i_unknown = i_alive[is_in & (ring >= 0) & (ring <= _REACH_LENGTHS)]
+    i_outside, i_beyond = i_alive[~is_in & near_in], i_alive[is_in & (ring > _REACH_LENGTHS)]
+    if not len(i_outside) or not len(i_unknown):
         return correction
     i_unknown = i_unknown[order_by_place(state.rows.means_m[i_unknown], side_m=length_m / 2)]
-    outside = base_colors(state.rows.sh[i_known, :1])
-    fixed = outside - _mixed(outside, _target(lab_from_srgb(outside), to, reference), strength)
+    outside = base_colors(state.rows.sh[i_outside, :1])
+    fixed = np.zeros((len(i_outside) + len(i_beyond), 3))
+    fixed[: len(i_outside)] = outside - _mixed(outside, _target(lab_from_srgb(outside), to, reference), strength)
     correction[i_unknown] = _screened_poisson(
         state.rows.means_m[i_unknown],
-        state.rows.means_m[i_known],
+        state.rows.means_m[np.concatenate([i_outside, i_beyond])],
         fixed,
         length_m=length_m,
         min_distance_m=_MIN_DISTANCE_SPACINGS * state.spacing_m,
