@@ -14,7 +14,7 @@ from tests.support.coverage import covers
 from tests.support.house import Tenant
 
 RECONSTRUCT, GENERATE = "GenerationService.ReconstructWorld", "GenerationService.GenerateWorld"
-PREVIEW = "GenerationService.GetPreview"
+PREVIEW, MESH = "GenerationService.GetPreview", "GenerationService.ExtractMesh"
 
 
 async def reconstruct(tenant: Tenant, photos: str, path: str = "", **fields: object) -> Answer:
@@ -109,3 +109,31 @@ async def test_only_reconstructions_of_the_project_have_previews(tenant: Tenant,
     for operation in (generated, tenant.name_of("operations"), stranger.name_of("operations")):
         (await preview(tenant, operation)).fails("RESOURCE_NOT_FOUND")
     await cancel(tenant, generated)
+
+
+async def extract(tenant: Tenant, world: str, **fields: object) -> Answer:
+    """Starts extracting a world's surface."""
+    request = generation_service_pb2.ExtractMeshRequest(world=world, **fields)  # type: ignore[arg-type]
+    return await tenant.house.ask(MESH, request, token=tenant.token)
+
+
+@covers(MESH)
+@covers(MESH, "REQUEST_ID_REUSED")
+async def test_a_surface_is_extracted_once_however_often_it_is_asked_for(tenant: Tenant) -> None:
+    world = await derive(tenant, {"world.ply": b"ply"})
+    request_id = str(uuid.uuid4())
+    first = (await extract(tenant, world, request_id=request_id)).message
+    assert not first.done
+    assert (await extract(tenant, world, request_id=request_id)).message.name == first.name
+    (await extract(tenant, world, voxel_count=32, request_id=request_id)).fails("REQUEST_ID_REUSED")
+    await cancel(tenant, first.name)
+
+
+@covers(MESH, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND")
+async def test_only_worlds_that_are_there_have_surfaces(tenant: Tenant, stranger: Tenant) -> None:
+    for world, reason in (
+        (await derive(stranger, {"world.ply": b"ply"}), "RESOURCE_NOT_FOUND"),
+        (f"{tenant.name_of('assets')}/versions/latest", "RESOURCE_NOT_FOUND"),
+        (await derive(tenant, {"a.txt": b"", "b.txt": b""}), "FILE_NOT_FOUND"),
+    ):
+        (await extract(tenant, world)).fails(reason)

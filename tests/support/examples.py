@@ -237,6 +237,9 @@ EXAMPLES: dict[str, Example] = {
     "GenerationService.ReconstructWorld": Example(
         VERSION, lambda name: generation_service_pb2.ReconstructWorldRequest(photos=_media(name))
     ),
+    "GenerationService.ExtractMesh": Example(
+        VERSION, lambda name: generation_service_pb2.ExtractMeshRequest(world=name)
+    ),
     "GenerationService.GetPreview": Example(
         OPERATION, lambda name: generation_service_pb2.GetPreviewRequest(operation=name)
     ),

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import pytest
 from google.protobuf.message import Message
+from scipy.spatial import cKDTree
 
 from generation_service.adapters.posed_pictures import read_posed
 from generation_service.adapters.structure_from_motion import PosesNotFoundError
@@ -28,7 +29,7 @@ from generation_service.core.trainer import start_training
 from praxiscope.generation.v1 import generation_service_pb2
 from praxiscope.library.v1 import asset_service_pb2, operation_service_pb2
 from praxiscope.type.v1 import media_pb2, operation_pb2
-from praxiscope_worlds import GaussianWorld
+from praxiscope_worlds import GaussianWorld, Mesh
 from praxiscope_worlds.formats import read_world_file, write_world_file
 from praxiscope_worlds.kernels import CpuKernels, RenderOptions
 from tests.support.house import House, Tenant
@@ -284,6 +285,35 @@ async def test_words_become_the_same_world_every_time(house: House, tenant: Tena
     assert len(described["background_rgb"]) == 3
     scene = read_world_file(await file_of(tenant, first.asset_version, "scene.glb")).content
     assert len(scene.faces) > 1000  # type: ignore[union-attr]
+
+    async with house.work("generation"):
+        request = generation_service_pb2.ExtractMeshRequest(
+            world=first.asset_version, voxel_count=48, collider_face_count=500
+        )
+        started = (await house.ask("GenerationService.ExtractMesh", request, token=tenant.token)).message
+        surface = await finished(tenant, started.name, generation_service_pb2.ExtractMeshResponse())
+    mesh = read_world_file(await file_of(tenant, surface.asset_version, "mesh.glb")).content
+    coarse = read_world_file(await file_of(tenant, surface.asset_version, "collider.glb")).content
+    assert isinstance(mesh, Mesh)
+    assert isinstance(coarse, Mesh)
+    assert len(mesh.faces) == surface.face_count > 500
+    assert len(coarse.faces) == surface.collider_face_count <= 550
+    assert mesh.colors_rgb is not None
+    # The surface lies where the scene's own does: most of its corners within two voxels of one of the scene's.
+    assert isinstance(scene, Mesh)
+    distances_m, _ = cKDTree(_points_on(scene)).query(mesh.vertices_m)
+    assert np.median(distances_m) < 2 * surface.voxel_m
+
+
+def _points_on(mesh: Mesh) -> np.ndarray:
+    """Points spread over a mesh, by area."""
+    random = np.random.default_rng(0)
+    a, b, c = (mesh.vertices_m[mesh.faces[:, corner]].astype(np.float64) for corner in range(3))
+    areas = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    picked = random.choice(len(areas), 60_000, p=areas / areas.sum())
+    u, v = random.uniform(size=(2, 60_000, 1))
+    u, v = np.where(u + v > 1, 1 - u, u), np.where(u + v > 1, 1 - v, v)
+    return a[picked] + u * (b - a)[picked] + v * (c - a)[picked]
 
 
 async def test_a_reconstruction_that_is_cancelled_ends_and_leaves_no_program_behind(

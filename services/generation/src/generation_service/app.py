@@ -16,6 +16,7 @@ from praxiscope_common.jobs.worker import Worker
 from praxiscope_common.server.runtime import Server, create_server, run_until_stopped
 from praxiscope_common.service import ServiceRuntime
 from praxiscope_common.storage.configuration import open_store
+from praxiscope_world_assets import WorldReader
 from praxiscope_worlds.kernels import open_kernels
 
 
@@ -29,10 +30,13 @@ class Generation:
         self.store = open_store(config.store)
         self.library = open_channel(config.library_address)
         self.files = AssetFiles(self.library, self.store)
+        self.worlds = WorldReader(self.files, kept_count=1)
 
     def create_server(self) -> Server:
         """Binds the server."""
-        jobs = GenerationJobs(database=self.database, files=self.files, identity=self.runtime.identity)
+        jobs = GenerationJobs(
+            database=self.database, files=self.files, worlds=self.worlds, identity=self.runtime.identity
+        )
         servicer = GenerationServicer(jobs, check_model=check_model)
         return create_server(
             self.config.service.server,
@@ -48,6 +52,7 @@ class Generation:
     def create_worker(self) -> Worker:
         """Makes the worker."""
         # Here, since a server that starts need not wait for what only a worker needs.
+        from generation_service.adapters.mesh_job import MeshWork
         from generation_service.adapters.procedural_job import ProceduralWork
         from generation_service.adapters.reconstruction_job import ReconstructionWork
 
@@ -65,10 +70,13 @@ class Generation:
         procedural = ProceduralWork(
             files=self.files, library=self.library, identity=self.runtime.identity, kernels=kernels
         )
+        meshes = MeshWork(
+            worlds=self.worlds, library=self.library, store=self.store, identity=self.runtime.identity, kernels=kernels
+        )
         return Worker(
             service="generation",
             database=self.database,
-            handlers={**reconstruction.handlers(), **procedural.handlers()},
+            handlers={**reconstruction.handlers(), **procedural.handlers(), **meshes.handlers()},
             metrics=self.runtime.metrics,
             concurrency=self.config.concurrency,
         )

@@ -16,8 +16,10 @@ from praxiscope_common.identity import current_caller
 from praxiscope_common.jobs.operations import NewOperation, Operation, create_operation, read_operation
 from praxiscope_common.server.stages import resource_not_found
 from praxiscope_common.storage.port import ObjectNotFoundError
+from praxiscope_world_assets import WorldReader
 
 RECONSTRUCT_METHOD = "praxiscope.generation.v1.GenerationService/ReconstructWorld"
+MESH_METHOD = "praxiscope.generation.v1.GenerationService/ExtractMesh"
 PREVIEW_PATH = "partial/preview.jpg"
 GENERATE_METHOD = "praxiscope.generation.v1.GenerationService/GenerateWorld"
 
@@ -35,11 +37,13 @@ class GenerationJobs:
     Attributes:
         database: Where operations are.
         files: Finds files in the library.
+        worlds: Finds worlds in the library.
         identity: Gets tokens to act for the caller.
     """
 
     database: Database
     files: AssetFiles
+    worlds: WorldReader
     identity: ServiceIdentity
 
     async def reconstruct(self, request: generation_service_pb2.ReconstructWorldRequest) -> Operation:
@@ -51,6 +55,11 @@ class GenerationJobs:
     async def generate(self, request: generation_service_pb2.GenerateWorldRequest) -> Operation:
         """Writes the operation and its job."""
         return await self._create(GENERATE_METHOD, request.parent, request, request.request_id)
+
+    async def extract_mesh(self, request: generation_service_pb2.ExtractMeshRequest) -> Operation:
+        """Checks that the world is there and writes the operation and its job."""
+        await self.worlds.find(request.world, token=await self.identity.token_for_caller())
+        return await self._create(MESH_METHOD, request.world, request, request.request_id)
 
     async def preview(self, operation: str) -> bytes:
         """Returns the last preview of a reconstruction, a JPEG file's bytes.

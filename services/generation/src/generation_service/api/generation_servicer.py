@@ -39,3 +39,9 @@ class GenerationServicer(generation_service_pb2_grpc.GenerationServiceServicer):
     ) -> generation_service_pb2.GetPreviewResponse:
         """Shows a world that is being trained."""
         return generation_service_pb2.GetPreviewResponse(content=await self._jobs.preview(request.operation))
+
+    async def ExtractMesh(
+        self, request: generation_service_pb2.ExtractMeshRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts extracting a world's surface."""
+        return to_message(await self._jobs.extract_mesh(request))

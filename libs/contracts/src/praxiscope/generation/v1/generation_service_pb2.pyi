@@ -65,6 +65,32 @@ class GetPreviewResponse(_message.Message):
     content: bytes
     def __init__(self, content: _Optional[bytes] = ...) -> None: ...
 
+class ExtractMeshRequest(_message.Message):
+    __slots__ = ("world", "voxel_count", "collider_face_count", "display_name", "request_id")
+    WORLD_FIELD_NUMBER: _ClassVar[int]
+    VOXEL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    COLLIDER_FACE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    world: str
+    voxel_count: int
+    collider_face_count: int
+    display_name: str
+    request_id: str
+    def __init__(self, world: _Optional[str] = ..., voxel_count: _Optional[int] = ..., collider_face_count: _Optional[int] = ..., display_name: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ExtractMeshResponse(_message.Message):
+    __slots__ = ("asset_version", "face_count", "collider_face_count", "voxel_m")
+    ASSET_VERSION_FIELD_NUMBER: _ClassVar[int]
+    FACE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    COLLIDER_FACE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    VOXEL_M_FIELD_NUMBER: _ClassVar[int]
+    asset_version: str
+    face_count: int
+    collider_face_count: int
+    voxel_m: float
+    def __init__(self, asset_version: _Optional[str] = ..., face_count: _Optional[int] = ..., collider_face_count: _Optional[int] = ..., voxel_m: _Optional[float] = ...) -> None: ...
+
 class ReconstructWorldResponse(_message.Message):
     __slots__ = ("asset_version", "gaussian_count", "picture_count", "placed_picture_count", "quality", "left_out")
     ASSET_VERSION_FIELD_NUMBER: _ClassVar[int]

@@ -42,6 +42,11 @@ class GenerationServiceStub:
                 request_serializer=praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.ReconstructWorldRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.ExtractMesh = channel.unary_unary(
+                '/praxiscope.generation.v1.GenerationService/ExtractMesh',
+                request_serializer=praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.ExtractMeshRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
         self.GetPreview = channel.unary_unary(
                 '/praxiscope.generation.v1.GenerationService/GetPreview',
                 request_serializer=praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.GetPreviewRequest.SerializeToString,
@@ -68,6 +73,14 @@ class GenerationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExtractMesh(self, request, context):
+        """Extracts the surface of a world, from its depth in many views, and makes an asset of kind KIND_FILE with `mesh.glb` (coloured) and `collider.glb`
+        (coarse, to collide with). Only what the world's cameras see is there. Fails with NO_SURFACE where hardly anything is solid.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetPreview(self, request, context):
         """Shows what a reconstruction that is being trained looks like so far, from where its first picture was taken.
         """
@@ -89,6 +102,11 @@ def add_GenerationServiceServicer_to_server(servicer, server):
             'ReconstructWorld': grpc.unary_unary_rpc_method_handler(
                     servicer.ReconstructWorld,
                     request_deserializer=praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.ReconstructWorldRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'ExtractMesh': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExtractMesh,
+                    request_deserializer=praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.ExtractMeshRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
             'GetPreview': grpc.unary_unary_rpc_method_handler(
@@ -130,6 +148,33 @@ class GenerationService:
             target,
             '/praxiscope.generation.v1.GenerationService/ReconstructWorld',
             praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.ReconstructWorldRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExtractMesh(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/praxiscope.generation.v1.GenerationService/ExtractMesh',
+            praxiscope_dot_generation_dot_v1_dot_generation__service__pb2.ExtractMeshRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,

@@ -344,6 +344,161 @@ func (x *GetPreviewResponse) GetContent() []byte {
 	return nil
 }
 
+// Says of what, and how fine.
+type ExtractMeshRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The world, `projects/{project}/assets/{asset}/versions/{version}`.
+	World string `protobuf:"bytes,1,opt,name=world,proto3" json:"world,omitempty"`
+	// Voxels along the longest side of what is looked at; 0 means 160. Twice as many take eight times the time and memory.
+	VoxelCount int32 `protobuf:"varint,2,opt,name=voxel_count,json=voxelCount,proto3" json:"voxel_count,omitempty"`
+	// Most faces of the coarse surface; 0 means 10,000.
+	ColliderFaceCount int32 `protobuf:"varint,3,opt,name=collider_face_count,json=colliderFaceCount,proto3" json:"collider_face_count,omitempty"`
+	// The asset's name for people; empty names it after the world.
+	DisplayName string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// A UUID of the caller's; a repeated call with it gives the same operation.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExtractMeshRequest) Reset() {
+	*x = ExtractMeshRequest{}
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExtractMeshRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExtractMeshRequest) ProtoMessage() {}
+
+func (x *ExtractMeshRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExtractMeshRequest.ProtoReflect.Descriptor instead.
+func (*ExtractMeshRequest) Descriptor() ([]byte, []int) {
+	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ExtractMeshRequest) GetWorld() string {
+	if x != nil {
+		return x.World
+	}
+	return ""
+}
+
+func (x *ExtractMeshRequest) GetVoxelCount() int32 {
+	if x != nil {
+		return x.VoxelCount
+	}
+	return 0
+}
+
+func (x *ExtractMeshRequest) GetColliderFaceCount() int32 {
+	if x != nil {
+		return x.ColliderFaceCount
+	}
+	return 0
+}
+
+func (x *ExtractMeshRequest) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *ExtractMeshRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// The surface.
+type ExtractMeshResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version of the asset of kind KIND_FILE.
+	AssetVersion string `protobuf:"bytes,1,opt,name=asset_version,json=assetVersion,proto3" json:"asset_version,omitempty"`
+	// Faces of `mesh.glb`.
+	FaceCount int32 `protobuf:"varint,2,opt,name=face_count,json=faceCount,proto3" json:"face_count,omitempty"`
+	// Faces of `collider.glb`.
+	ColliderFaceCount int32 `protobuf:"varint,3,opt,name=collider_face_count,json=colliderFaceCount,proto3" json:"collider_face_count,omitempty"`
+	// Side of a voxel, in the world's unit of length: what is thinner is not there.
+	VoxelM        float64 `protobuf:"fixed64,4,opt,name=voxel_m,json=voxelM,proto3" json:"voxel_m,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExtractMeshResponse) Reset() {
+	*x = ExtractMeshResponse{}
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExtractMeshResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExtractMeshResponse) ProtoMessage() {}
+
+func (x *ExtractMeshResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExtractMeshResponse.ProtoReflect.Descriptor instead.
+func (*ExtractMeshResponse) Descriptor() ([]byte, []int) {
+	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ExtractMeshResponse) GetAssetVersion() string {
+	if x != nil {
+		return x.AssetVersion
+	}
+	return ""
+}
+
+func (x *ExtractMeshResponse) GetFaceCount() int32 {
+	if x != nil {
+		return x.FaceCount
+	}
+	return 0
+}
+
+func (x *ExtractMeshResponse) GetColliderFaceCount() int32 {
+	if x != nil {
+		return x.ColliderFaceCount
+	}
+	return 0
+}
+
+func (x *ExtractMeshResponse) GetVoxelM() float64 {
+	if x != nil {
+		return x.VoxelM
+	}
+	return 0
+}
+
 // What a reconstruction made.
 type ReconstructWorldResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -365,7 +520,7 @@ type ReconstructWorldResponse struct {
 
 func (x *ReconstructWorldResponse) Reset() {
 	*x = ReconstructWorldResponse{}
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[3]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -377,7 +532,7 @@ func (x *ReconstructWorldResponse) String() string {
 func (*ReconstructWorldResponse) ProtoMessage() {}
 
 func (x *ReconstructWorldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[3]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -390,7 +545,7 @@ func (x *ReconstructWorldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconstructWorldResponse.ProtoReflect.Descriptor instead.
 func (*ReconstructWorldResponse) Descriptor() ([]byte, []int) {
-	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{3}
+	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ReconstructWorldResponse) GetAssetVersion() string {
@@ -452,7 +607,7 @@ type WorldQuality struct {
 
 func (x *WorldQuality) Reset() {
 	*x = WorldQuality{}
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[4]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -464,7 +619,7 @@ func (x *WorldQuality) String() string {
 func (*WorldQuality) ProtoMessage() {}
 
 func (x *WorldQuality) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[4]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -477,7 +632,7 @@ func (x *WorldQuality) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorldQuality.ProtoReflect.Descriptor instead.
 func (*WorldQuality) Descriptor() ([]byte, []int) {
-	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{4}
+	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *WorldQuality) GetPictureCount() int32 {
@@ -521,7 +676,7 @@ type LeftOutPicture struct {
 
 func (x *LeftOutPicture) Reset() {
 	*x = LeftOutPicture{}
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[5]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -533,7 +688,7 @@ func (x *LeftOutPicture) String() string {
 func (*LeftOutPicture) ProtoMessage() {}
 
 func (x *LeftOutPicture) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[5]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -546,7 +701,7 @@ func (x *LeftOutPicture) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeftOutPicture.ProtoReflect.Descriptor instead.
 func (*LeftOutPicture) Descriptor() ([]byte, []int) {
-	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{5}
+	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *LeftOutPicture) GetName() string {
@@ -586,7 +741,7 @@ type GenerateWorldRequest struct {
 
 func (x *GenerateWorldRequest) Reset() {
 	*x = GenerateWorldRequest{}
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[6]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -598,7 +753,7 @@ func (x *GenerateWorldRequest) String() string {
 func (*GenerateWorldRequest) ProtoMessage() {}
 
 func (x *GenerateWorldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[6]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -611,7 +766,7 @@ func (x *GenerateWorldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenerateWorldRequest.ProtoReflect.Descriptor instead.
 func (*GenerateWorldRequest) Descriptor() ([]byte, []int) {
-	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{6}
+	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GenerateWorldRequest) GetParent() string {
@@ -678,7 +833,7 @@ type GenerateWorldResponse struct {
 
 func (x *GenerateWorldResponse) Reset() {
 	*x = GenerateWorldResponse{}
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[7]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -690,7 +845,7 @@ func (x *GenerateWorldResponse) String() string {
 func (*GenerateWorldResponse) ProtoMessage() {}
 
 func (x *GenerateWorldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[7]
+	mi := &file_praxiscope_generation_v1_generation_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -703,7 +858,7 @@ func (x *GenerateWorldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenerateWorldResponse.ProtoReflect.Descriptor instead.
 func (*GenerateWorldResponse) Descriptor() ([]byte, []int) {
-	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{7}
+	return file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GenerateWorldResponse) GetAssetVersion() string {
@@ -758,7 +913,21 @@ const file_praxiscope_generation_v1_generation_service_proto_rawDesc = "" +
 	"\x11GetPreviewRequest\x12\"\n" +
 	"\toperation\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\toperation\".\n" +
 	"\x12GetPreviewResponse\x12\x18\n" +
-	"\acontent\x18\x01 \x01(\fR\acontent\"\xc4\x02\n" +
+	"\acontent\x18\x01 \x01(\fR\acontent\"\xdb\x01\n" +
+	"\x12ExtractMeshRequest\x12\x1a\n" +
+	"\x05world\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x05world\x12%\n" +
+	"\vvoxel_count\x18\x02 \x01(\x05B\x04\xe2A\x01\x01R\n" +
+	"voxelCount\x124\n" +
+	"\x13collider_face_count\x18\x03 \x01(\x05B\x04\xe2A\x01\x01R\x11colliderFaceCount\x12'\n" +
+	"\fdisplay_name\x18\x04 \x01(\tB\x04\xe2A\x01\x01R\vdisplayName\x12#\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\x04\xe2A\x01\x01R\trequestId\"\xa2\x01\n" +
+	"\x13ExtractMeshResponse\x12#\n" +
+	"\rasset_version\x18\x01 \x01(\tR\fassetVersion\x12\x1d\n" +
+	"\n" +
+	"face_count\x18\x02 \x01(\x05R\tfaceCount\x12.\n" +
+	"\x13collider_face_count\x18\x03 \x01(\x05R\x11colliderFaceCount\x12\x17\n" +
+	"\avoxel_m\x18\x04 \x01(\x01R\x06voxelM\"\xc4\x02\n" +
 	"\x18ReconstructWorldResponse\x12#\n" +
 	"\rasset_version\x18\x01 \x01(\tR\fassetVersion\x12%\n" +
 	"\x0egaussian_count\x18\x02 \x01(\x05R\rgaussianCount\x12#\n" +
@@ -786,11 +955,14 @@ const file_praxiscope_generation_v1_generation_service_proto_rawDesc = "" +
 	"\x15GenerateWorldResponse\x12#\n" +
 	"\rasset_version\x18\x01 \x01(\tR\fassetVersion\x12\x18\n" +
 	"\acaption\x18\x02 \x01(\tR\acaption\x12%\n" +
-	"\x0egaussian_count\x18\x03 \x01(\x05R\rgaussianCount2\xad\a\n" +
+	"\x0egaussian_count\x18\x03 \x01(\x05R\rgaussianCount2\xec\t\n" +
 	"\x11GenerationService\x12\x80\x03\n" +
 	"\x10ReconstructWorld\x121.praxiscope.generation.v1.ReconstructWorldRequest\x1a\x1d.google.longrunning.Operation\"\x99\x02\xcaA@\n" +
 	"\x18ReconstructWorldResponse\x12$praxiscope.type.v1.OperationMetadata\x82\xce\x18}\n" +
-	"\x1ageneration.worlds.generate\x12\x14photos.asset_version\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x10FILE_PATH_NEEDED\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02O:\x01*\"J/v1/{photos.asset_version=projects/*/assets/*/versions/*}:reconstructWorld\x12\xf2\x01\n" +
+	"\x1ageneration.worlds.generate\x12\x14photos.asset_version\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x10FILE_PATH_NEEDED\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02O:\x01*\"J/v1/{photos.asset_version=projects/*/assets/*/versions/*}:reconstructWorld\x12\xbc\x02\n" +
+	"\vExtractMesh\x12,.praxiscope.generation.v1.ExtractMeshRequest\x1a\x1d.google.longrunning.Operation\"\xdf\x01\xcaA;\n" +
+	"\x13ExtractMeshResponse\x12$praxiscope.type.v1.OperationMetadata\x82\xce\x18\\\n" +
+	"\x1ageneration.worlds.generate\x12\x05world\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02;:\x01*\"6/v1/{world=projects/*/assets/*/versions/*}:extractMesh\x12\xf2\x01\n" +
 	"\n" +
 	"GetPreview\x12+.praxiscope.generation.v1.GetPreviewRequest\x1a,.praxiscope.generation.v1.GetPreviewResponse\"\x88\x01\x82\xce\x18M\n" +
 	"\x17library.operations.read\x12\toperation\x18\x01\"\x12RESOURCE_NOT_FOUND\"\x11PREVIEW_NOT_READY\x82\xd3\xe4\x93\x021\x12//v1/{operation=projects/*/operations/*}:preview\x12\x9f\x02\n" +
@@ -812,35 +984,39 @@ func file_praxiscope_generation_v1_generation_service_proto_rawDescGZIP() []byte
 }
 
 var file_praxiscope_generation_v1_generation_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_praxiscope_generation_v1_generation_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_praxiscope_generation_v1_generation_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_praxiscope_generation_v1_generation_service_proto_goTypes = []any{
 	(ReconstructWorldRequest_Quality)(0),    // 0: praxiscope.generation.v1.ReconstructWorldRequest.Quality
 	(ReconstructWorldRequest_PoseSource)(0), // 1: praxiscope.generation.v1.ReconstructWorldRequest.PoseSource
 	(*ReconstructWorldRequest)(nil),         // 2: praxiscope.generation.v1.ReconstructWorldRequest
 	(*GetPreviewRequest)(nil),               // 3: praxiscope.generation.v1.GetPreviewRequest
 	(*GetPreviewResponse)(nil),              // 4: praxiscope.generation.v1.GetPreviewResponse
-	(*ReconstructWorldResponse)(nil),        // 5: praxiscope.generation.v1.ReconstructWorldResponse
-	(*WorldQuality)(nil),                    // 6: praxiscope.generation.v1.WorldQuality
-	(*LeftOutPicture)(nil),                  // 7: praxiscope.generation.v1.LeftOutPicture
-	(*GenerateWorldRequest)(nil),            // 8: praxiscope.generation.v1.GenerateWorldRequest
-	(*GenerateWorldResponse)(nil),           // 9: praxiscope.generation.v1.GenerateWorldResponse
-	(*v1.MediaRef)(nil),                     // 10: praxiscope.type.v1.MediaRef
-	(*longrunningpb.Operation)(nil),         // 11: google.longrunning.Operation
+	(*ExtractMeshRequest)(nil),              // 5: praxiscope.generation.v1.ExtractMeshRequest
+	(*ExtractMeshResponse)(nil),             // 6: praxiscope.generation.v1.ExtractMeshResponse
+	(*ReconstructWorldResponse)(nil),        // 7: praxiscope.generation.v1.ReconstructWorldResponse
+	(*WorldQuality)(nil),                    // 8: praxiscope.generation.v1.WorldQuality
+	(*LeftOutPicture)(nil),                  // 9: praxiscope.generation.v1.LeftOutPicture
+	(*GenerateWorldRequest)(nil),            // 10: praxiscope.generation.v1.GenerateWorldRequest
+	(*GenerateWorldResponse)(nil),           // 11: praxiscope.generation.v1.GenerateWorldResponse
+	(*v1.MediaRef)(nil),                     // 12: praxiscope.type.v1.MediaRef
+	(*longrunningpb.Operation)(nil),         // 13: google.longrunning.Operation
 }
 var file_praxiscope_generation_v1_generation_service_proto_depIdxs = []int32{
-	10, // 0: praxiscope.generation.v1.ReconstructWorldRequest.photos:type_name -> praxiscope.type.v1.MediaRef
+	12, // 0: praxiscope.generation.v1.ReconstructWorldRequest.photos:type_name -> praxiscope.type.v1.MediaRef
 	0,  // 1: praxiscope.generation.v1.ReconstructWorldRequest.quality:type_name -> praxiscope.generation.v1.ReconstructWorldRequest.Quality
 	1,  // 2: praxiscope.generation.v1.ReconstructWorldRequest.pose_source:type_name -> praxiscope.generation.v1.ReconstructWorldRequest.PoseSource
-	6,  // 3: praxiscope.generation.v1.ReconstructWorldResponse.quality:type_name -> praxiscope.generation.v1.WorldQuality
-	7,  // 4: praxiscope.generation.v1.ReconstructWorldResponse.left_out:type_name -> praxiscope.generation.v1.LeftOutPicture
+	8,  // 3: praxiscope.generation.v1.ReconstructWorldResponse.quality:type_name -> praxiscope.generation.v1.WorldQuality
+	9,  // 4: praxiscope.generation.v1.ReconstructWorldResponse.left_out:type_name -> praxiscope.generation.v1.LeftOutPicture
 	2,  // 5: praxiscope.generation.v1.GenerationService.ReconstructWorld:input_type -> praxiscope.generation.v1.ReconstructWorldRequest
-	3,  // 6: praxiscope.generation.v1.GenerationService.GetPreview:input_type -> praxiscope.generation.v1.GetPreviewRequest
-	8,  // 7: praxiscope.generation.v1.GenerationService.GenerateWorld:input_type -> praxiscope.generation.v1.GenerateWorldRequest
-	11, // 8: praxiscope.generation.v1.GenerationService.ReconstructWorld:output_type -> google.longrunning.Operation
-	4,  // 9: praxiscope.generation.v1.GenerationService.GetPreview:output_type -> praxiscope.generation.v1.GetPreviewResponse
-	11, // 10: praxiscope.generation.v1.GenerationService.GenerateWorld:output_type -> google.longrunning.Operation
-	8,  // [8:11] is the sub-list for method output_type
-	5,  // [5:8] is the sub-list for method input_type
+	5,  // 6: praxiscope.generation.v1.GenerationService.ExtractMesh:input_type -> praxiscope.generation.v1.ExtractMeshRequest
+	3,  // 7: praxiscope.generation.v1.GenerationService.GetPreview:input_type -> praxiscope.generation.v1.GetPreviewRequest
+	10, // 8: praxiscope.generation.v1.GenerationService.GenerateWorld:input_type -> praxiscope.generation.v1.GenerateWorldRequest
+	13, // 9: praxiscope.generation.v1.GenerationService.ReconstructWorld:output_type -> google.longrunning.Operation
+	13, // 10: praxiscope.generation.v1.GenerationService.ExtractMesh:output_type -> google.longrunning.Operation
+	4,  // 11: praxiscope.generation.v1.GenerationService.GetPreview:output_type -> praxiscope.generation.v1.GetPreviewResponse
+	13, // 12: praxiscope.generation.v1.GenerationService.GenerateWorld:output_type -> google.longrunning.Operation
+	9,  // [9:13] is the sub-list for method output_type
+	5,  // [5:9] is the sub-list for method input_type
 	5,  // [5:5] is the sub-list for extension type_name
 	5,  // [5:5] is the sub-list for extension extendee
 	0,  // [0:5] is the sub-list for field type_name
@@ -857,7 +1033,7 @@ func file_praxiscope_generation_v1_generation_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_praxiscope_generation_v1_generation_service_proto_rawDesc), len(file_praxiscope_generation_v1_generation_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

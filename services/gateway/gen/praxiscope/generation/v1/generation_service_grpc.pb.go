@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	GenerationService_ReconstructWorld_FullMethodName = "/praxiscope.generation.v1.GenerationService/ReconstructWorld"
+	GenerationService_ExtractMesh_FullMethodName      = "/praxiscope.generation.v1.GenerationService/ExtractMesh"
 	GenerationService_GetPreview_FullMethodName       = "/praxiscope.generation.v1.GenerationService/GetPreview"
 	GenerationService_GenerateWorld_FullMethodName    = "/praxiscope.generation.v1.GenerationService/GenerateWorld"
 )
@@ -36,6 +37,9 @@ type GenerationServiceClient interface {
 	// POSES_NOT_FOUND, saying how many pictures could be placed and why the others could not, with PHOTO_ARCHIVE_INVALID where nothing can be read, and with
 	// POSED_INPUT_INVALID where a file of poses is not what its format says.
 	ReconstructWorld(ctx context.Context, in *ReconstructWorldRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
+	// Extracts the surface of a world, from its depth in many views, and makes an asset of kind KIND_FILE with `mesh.glb` (coloured) and `collider.glb`
+	// (coarse, to collide with). Only what the world's cameras see is there. Fails with NO_SURFACE where hardly anything is solid.
+	ExtractMesh(ctx context.Context, in *ExtractMeshRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// Shows what a reconstruction that is being trained looks like so far, from where its first picture was taken.
 	GetPreview(ctx context.Context, in *GetPreviewRequest, opts ...grpc.CallOption) (*GetPreviewResponse, error)
 	// Makes a world from words. The model `procedural` knows terrain, buildings, trees, water, weather and light; the same words and seed give the same
@@ -55,6 +59,16 @@ func (c *generationServiceClient) ReconstructWorld(ctx context.Context, in *Reco
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(longrunningpb.Operation)
 	err := c.cc.Invoke(ctx, GenerationService_ReconstructWorld_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *generationServiceClient) ExtractMesh(ctx context.Context, in *ExtractMeshRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(longrunningpb.Operation)
+	err := c.cc.Invoke(ctx, GenerationService_ExtractMesh_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +106,9 @@ type GenerationServiceServer interface {
 	// POSES_NOT_FOUND, saying how many pictures could be placed and why the others could not, with PHOTO_ARCHIVE_INVALID where nothing can be read, and with
 	// POSED_INPUT_INVALID where a file of poses is not what its format says.
 	ReconstructWorld(context.Context, *ReconstructWorldRequest) (*longrunningpb.Operation, error)
+	// Extracts the surface of a world, from its depth in many views, and makes an asset of kind KIND_FILE with `mesh.glb` (coloured) and `collider.glb`
+	// (coarse, to collide with). Only what the world's cameras see is there. Fails with NO_SURFACE where hardly anything is solid.
+	ExtractMesh(context.Context, *ExtractMeshRequest) (*longrunningpb.Operation, error)
 	// Shows what a reconstruction that is being trained looks like so far, from where its first picture was taken.
 	GetPreview(context.Context, *GetPreviewRequest) (*GetPreviewResponse, error)
 	// Makes a world from words. The model `procedural` knows terrain, buildings, trees, water, weather and light; the same words and seed give the same
@@ -109,6 +126,9 @@ type UnimplementedGenerationServiceServer struct{}
 
 func (UnimplementedGenerationServiceServer) ReconstructWorld(context.Context, *ReconstructWorldRequest) (*longrunningpb.Operation, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReconstructWorld not implemented")
+}
+func (UnimplementedGenerationServiceServer) ExtractMesh(context.Context, *ExtractMeshRequest) (*longrunningpb.Operation, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExtractMesh not implemented")
 }
 func (UnimplementedGenerationServiceServer) GetPreview(context.Context, *GetPreviewRequest) (*GetPreviewResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPreview not implemented")
@@ -151,6 +171,24 @@ func _GenerationService_ReconstructWorld_Handler(srv interface{}, ctx context.Co
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(GenerationServiceServer).ReconstructWorld(ctx, req.(*ReconstructWorldRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GenerationService_ExtractMesh_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExtractMeshRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GenerationServiceServer).ExtractMesh(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GenerationService_ExtractMesh_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GenerationServiceServer).ExtractMesh(ctx, req.(*ExtractMeshRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -201,6 +239,10 @@ var GenerationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReconstructWorld",
 			Handler:    _GenerationService_ReconstructWorld_Handler,
+		},
+		{
+			MethodName: "ExtractMesh",
+			Handler:    _GenerationService_ExtractMesh_Handler,
 		},
 		{
 			MethodName: "GetPreview",
