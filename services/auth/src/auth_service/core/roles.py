@@ -15,6 +15,7 @@ _READ = frozenset(
         "library.operations.read",
         "vision.models.read",
         "biomechanics.motions.read",
+        "editing.stacks.read",
     }
 )
 _WORK = frozenset(
@@ -29,6 +30,7 @@ _WORK = frozenset(
         "rendering.overlays.render",
         "rendering.worlds.render",
         "generation.worlds.generate",
+        "editing.stacks.write",
     }
 )
 _DEVELOP = frozenset({"auth.keys.manage"})
@@ -47,6 +49,7 @@ SERVICE_PERMISSIONS: Mapping[str, frozenset[str]] = {
     "biomechanics": _SERVE,
     "rendering": _SERVE,
     "generation": _SERVE,
+    "editing": _SERVE,
 }
 
 
