@@ -1,0 +1,3 @@
+export default function EditPanel(_: unknown) {
+  return <p>soon</p>;
+}
