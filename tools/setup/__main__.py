@@ -136,6 +136,8 @@ def _console() -> None:
     folder = CHECKOUT / "console"
     locks = [folder / "package.json", folder / "package-lock.json", folder / ".npmrc"]
     npm = _npm()
+    _marker("node-folder").parent.mkdir(parents=True, exist_ok=True)
+    _marker("node-folder").write_text(str(Path(npm).parent), encoding="utf-8")
     # Beside the machine's own Node, or the wheel's.
     environment = {**os.environ, "PATH": f"{Path(npm).parent}:{os.environ['PATH']}"}
 

@@ -112,7 +112,7 @@ function Head({ asset, onChange }: Omit<ViewProps, "version">) {
   const rename = async (displayName: string) => {
     try {
       const kept = displayName.trim();
-      await call("AssetService_UpdateAsset", { path: { name: asset.name ?? "" }, query: {}, body: { displayName: kept, etag: asset.etag ?? "" } });
+      await call("AssetService_UpdateAsset", { path: { name: asset.name ?? "" }, query: {}, body: { displayName: kept } });
       setNaming(false);
       onChange();
     } catch (problem) {

@@ -31,9 +31,9 @@ export function LibraryPage() {
           <UploadPanel key={wish ? `again ${wish.name}` : "new"} wish={wish} onDone={() => setWish(undefined)} />
           <WordsPanel />
         </section>
-        <AssetList />
       </div>
       <WorkPanel onChange={setWish} />
+      <AssetList />
     </div>
   );
 }

@@ -117,8 +117,8 @@ export class Splats {
     for (const row of rows) all[row * WORDS] = (all[row * WORDS] ?? 0) & 0x00ffffff;
   }
 
-  /** Writes rows as the platform sends them, from a first one on; there may be more than before. */
-  write(first: number, bytes: Uint8Array): void {
+  /** Writes rows as the platform sends them, from a first one on; there may be more than before. With `only` the others stay. */
+  write(first: number, bytes: Uint8Array, only?: ReadonlySet<number>): void {
     const count = Math.floor(bytes.length / ROW_BYTES);
     this.packed.ensureSplats(first + count);
     this.packed.numSplats = Math.max(this.packed.numSplats, first + count);
@@ -127,6 +127,7 @@ export class Splats {
     const turn = this.isUpsideDown ? -1 : 1;
     const encoding = this.packed.splatEncoding;
     for (let place = 0; place < count; place++) {
+      if (only && !only.has(first + place)) continue;
       const at = place * ROW_BYTES;
       const number = (index: number) => view.getFloat32(at + 4 * index, true);
       const level = (index: number) => view.getUint8(at + 24 + index) / 255;

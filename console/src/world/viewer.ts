@@ -1,6 +1,19 @@
 // A world on a canvas: Spark draws the Gaussians, three.js has the camera. Frames are drawn only where something changed.
 import { SparkRenderer, SplatMesh } from "@sparkjsdev/spark";
-import { Color, PerspectiveCamera, Scene, Vector3, WebGLRenderer } from "three";
+import {
+  BoxGeometry,
+  type BufferGeometry,
+  Color,
+  EdgesGeometry,
+  LineBasicMaterial,
+  LineSegments,
+  PerspectiveCamera,
+  Scene,
+  SphereGeometry,
+  Vector3,
+  WebGLRenderer,
+  WireframeGeometry,
+} from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import type { View } from "./cameras";
 import { Splats } from "./splats";
@@ -20,6 +33,13 @@ export interface Look {
 
 export type Movement = "orbit" | "walk";
 
+/** A box or a ball in the world, by its middle and its lengths. */
+export interface Guide {
+  readonly isRound: boolean;
+  readonly center: readonly [number, number, number];
+  readonly size: readonly [number, number, number];
+}
+
 export class Viewer {
   readonly camera = new PerspectiveCamera(50, 16 / 10, 0.01, 10_000);
   /** The world's Gaussians, once they are there. */
@@ -31,6 +51,7 @@ export class Viewer {
   readonly #walking: Walking;
   readonly #resize: ResizeObserver;
   #mesh: SplatMesh | undefined;
+  #guide: LineSegments<BufferGeometry, LineBasicMaterial> | undefined;
   #frame = 0;
   #beforeMs = 0;
   #isStale = true;
@@ -123,6 +144,37 @@ export class Viewer {
       up: [0, 1, 0],
       verticalFieldRad: DEFAULT_FIELD_RAD,
     };
+  }
+
+  /** Where a point of the world is in the picture: pixels of the page from its left and top, and its depth; nothing for what is behind. */
+  readonly project = (point: readonly [number, number, number]): readonly [number, number, number] | undefined => {
+    const seen = new Vector3(...point).applyMatrix4(this.camera.matrixWorldInverse);
+    const depth = -seen.z;
+    if (depth <= this.camera.near) return undefined;
+    seen.applyMatrix4(this.camera.projectionMatrix);
+    return [((seen.x + 1) / 2) * this.canvas.clientWidth, ((1 - seen.y) / 2) * this.canvas.clientHeight, depth];
+  };
+
+  /** Draws the edges of what is being selected; nothing takes them away. */
+  guide(shape?: Guide): void {
+    if (this.#guide) {
+      this.#scene.remove(this.#guide);
+      this.#guide.geometry.dispose();
+      this.#guide = undefined;
+    }
+    if (shape) {
+      const { center, size } = shape;
+      const solid = shape.isRound ? new SphereGeometry(0.5, 24, 12) : new BoxGeometry(1, 1, 1);
+      this.#guide = new LineSegments(
+        shape.isRound ? new WireframeGeometry(solid) : new EdgesGeometry(solid),
+        new LineBasicMaterial({ color: 0xffc46b, transparent: true, opacity: 0.8 }),
+      );
+      solid.dispose();
+      this.#guide.position.set(...center);
+      this.#guide.scale.set(...size);
+      this.#scene.add(this.#guide);
+    }
+    this.redraw();
   }
 
   /** Has the next frame drawn. */

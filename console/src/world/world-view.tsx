@@ -181,6 +181,8 @@ function beginViewer(canvas: HTMLCanvasElement, look: Look): Viewer {
   let timer = 0;
   try {
     return new Viewer(canvas, look, (view) => {
+      // Counted where tests and measurements can see it: frames are drawn only where something changed.
+      canvas.dataset.frames = String(Number(canvas.dataset.frames ?? 0) + 1);
       window.clearTimeout(timer);
       timer = window.setTimeout(() => {
         if (canvas.isConnected && canvas.dataset.ready === "true") window.history.replaceState(null, "", hashOf(view));

@@ -3,6 +3,7 @@ package pages
 
 import (
 	"io/fs"
+	"mime"
 	"net/http"
 	"path"
 	"strings"
@@ -40,6 +41,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case name != "" && name != document && h.isFile(name):
 		if strings.HasPrefix(name, hashedFolder) {
 			w.Header().Set("Cache-Control", forever)
+			name = h.compressed(w, r, name)
 		} else {
 			w.Header().Set("Cache-Control", "no-cache")
 		}
@@ -56,6 +58,22 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, name string) {
 	w.Header().Set("Content-Security-Policy", policy)
 	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
 	http.ServeFileFS(w, r, h.files, name)
+}
+
+// compressed returns the file that the build compressed, where there is one and the browser takes it: the viewer's script is large, and compressing it
+// anew for everybody would take longer than sending it.
+func (h *Handler) compressed(w http.ResponseWriter, r *http.Request, name string) string {
+	kind := mime.TypeByExtension(path.Ext(name))
+	if kind == "" || !h.isFile(name+".gz") {
+		return name
+	}
+	w.Header().Add("Vary", "Accept-Encoding")
+	if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") || r.Header.Get("Range") != "" {
+		return name
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Encoding", "gzip")
+	return name + ".gz"
 }
 
 func (h *Handler) isFile(name string) bool {

@@ -50,6 +50,28 @@ func TestWhatIsServedUnderWhichAddress(t *testing.T) {
 	}
 }
 
+func TestWhatTheBuildCompressedIsSentSo(t *testing.T) {
+	files := fstest.MapFS{"static/a.js": {Data: []byte("script")}, "static/a.js.gz": {Data: []byte("zipped")}, "static/b.js": {Data: []byte("small")}}
+	handler := New(files, http.NotFoundHandler())
+	for _, row := range []struct{ path, accept, ranged, body, encoding string }{
+		{"/static/a.js", "gzip, br", "", "zipped", "gzip"},
+		{"/static/a.js", "br", "", "script", ""},
+		{"/static/a.js", "gzip", "bytes=0-2", "scr", ""},
+		{"/static/b.js", "gzip", "", "small", ""},
+	} {
+		request := httptest.NewRequest("GET", row.path, nil)
+		request.Header.Set("Accept-Encoding", row.accept)
+		if row.ranged != "" {
+			request.Header.Set("Range", row.ranged)
+		}
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, request)
+		if answer.Body.String() != row.body || answer.Header().Get("Content-Encoding") != row.encoding || !strings.HasPrefix(answer.Header().Get("Content-Type"), "text/javascript") {
+			t.Errorf("%+v gave %q %v", row, answer.Body, answer.Header())
+		}
+	}
+}
+
 func TestScriptsRunFromFilesAlone(t *testing.T) {
 	for _, directive := range strings.Split(policy, "; ") {
 		if strings.HasPrefix(directive, "script-src") && (strings.Contains(directive, "unsafe-inline") || strings.Contains(directive, "'unsafe-eval'")) {
