@@ -14,7 +14,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from praxiscope_common import names
 from praxiscope_common.access import AUTHENTICATED, PUBLIC, access_of
 from tests.support import contracts
-from tests.support.examples import ASSET, EXAMPLES, NONE, OPERATION, PROJECT, VERSION, existing, unknown
+from tests.support.examples import ASSET, EXAMPLES, NONE, OPERATION, PROJECT, STACK, VERSION, existing, unknown
 from tests.support.house import House, Tenant
 from tests.support.statements import Statement, recorded
 
@@ -112,6 +112,12 @@ REFERENCES = {
     ("RenderingService.RenderOverlay", "parent_operation"): Reference(
         OPERATION, lambda request, name: setattr(request, "parent_operation", name)
     ),
+    ("EditService.CreateEditStack", "edit_stack.base_world"): Reference(
+        VERSION, lambda request, name: setattr(request.edit_stack, "base_world", name)
+    ),
+    ("EditService.ApplyEdit", "operation.insert.source.asset_version"): Reference(
+        VERSION, lambda request, name: setattr(request.operation.insert.source, "asset_version", name)
+    ),
     ("UploadService.CreateUpload", "upload.asset"): Reference(
         ASSET, lambda request, name: setattr(request.upload, "asset", name)
     ),
@@ -135,10 +141,14 @@ def test_every_field_that_names_another_resource_is_tried() -> None:
     assert found - set(REFERENCES) == set()
 
 
-def _texts(message: Descriptor, before: str = "") -> Iterator[tuple[str, FieldDescriptor]]:
+def _texts(
+    message: Descriptor, before: str = "", around: tuple[Descriptor, ...] = ()
+) -> Iterator[tuple[str, FieldDescriptor]]:
+    """Yields the text fields of a message and of those in it; a message in itself is looked at once."""
     for field in message.fields:
         if field.message_type is not None and field.message_type.full_name.startswith("praxiscope."):
-            yield from _texts(field.message_type, f"{before}{field.name}.")
+            if field.message_type not in (*around, message):
+                yield from _texts(field.message_type, f"{before}{field.name}.", (*around, message))
         elif field.type == FieldDescriptor.TYPE_STRING:
             yield before + field.name, field
 
@@ -151,6 +161,8 @@ async def test_a_reference_to_what_others_have_is_one_to_what_nobody_has(
     about = tenant.name
     if EXAMPLES[short].kind == VERSION:
         about = await tenant.upload(b"no motion", "motion.pb.zst")
+    if EXAMPLES[short].kind == STACK:
+        about = await existing(tenant, STACK)
     theirs = await existing(stranger, reference.kind)
     names_given = (
         *(theirs, unknown(stranger, reference.kind)),

@@ -18,13 +18,22 @@ AT_ONCE = 8
 
 async def test_no_message_ends_as_a_mistake_of_ours(own_house: House) -> None:
     tenant, stranger = await own_house.tenant(), await own_house.tenant()
-    kinds = ("project", "asset", "version", "upload", "operation", "member", "key")
+    kinds = ("project", "asset", "version", "upload", "operation", "member", "key", "editStack")
     known = [await existing(whose, kind) for whose in (tenant, stranger) for kind in kinds]
     known += [unknown(tenant, kind) for kind in kinds] + ["a.txt", "notes.txt", "display_name"]
     target = Target(host="", port=0, holding=(tenant.everything, tenant.token), known=known, project=tenant.name)
     served = (
         own_house.served(name)
-        for name in ("auth", "library", "vision_inference", "tracking", "biomechanics", "rendering", "generation")
+        for name in (
+            "auth",
+            "library",
+            "vision_inference",
+            "tracking",
+            "biomechanics",
+            "rendering",
+            "generation",
+            "editing",
+        )
     )
     channels = {name: item.channel for item in served for name in item.server.service_names}
     tally = Tally(entry="grpc")

@@ -16,7 +16,7 @@ from google.protobuf.message_factory import GetMessageClass
 from praxiscope.type.v1 import access_pb2
 from praxiscope_common.errors import DomainError
 
-AREAS = ("auth", "library", "vision", "tracking", "biomechanics", "rendering", "generation")
+AREAS = ("auth", "library", "vision", "tracking", "biomechanics", "rendering", "generation", "editing")
 FOREIGN_SERVICE = operations_pb2.DESCRIPTOR.services_by_name["Operations"]
 
 
@@ -89,9 +89,10 @@ def error_packages() -> Sequence[str]:
         "praxiscope_common",
         "praxiscope_media",
         "praxiscope_numerics",
+        "praxiscope_world_assets",
         "praxiscope_worlds",
     )
-    rooms = ("auth", "library", "vision_inference", "tracking", "biomechanics", "rendering", "generation")
+    rooms = ("auth", "library", "vision_inference", "tracking", "biomechanics", "rendering", "generation", "editing")
     return [*libraries, *(f"{room}_service" for room in rooms if importlib.util.find_spec(f"{room}_service"))]
 
 

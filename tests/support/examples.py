@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from praxiscope.auth.v1 import auth_pb2
 from praxiscope.biomechanics.v1 import motion_service_pb2
+from praxiscope.editing.v1 import edit_service_pb2, edit_stack_pb2
 from praxiscope.generation.v1 import generation_service_pb2
 from praxiscope.library.v1 import (
     asset_pb2,
@@ -26,8 +27,9 @@ from praxiscope.vision.v1 import vision_service_pb2
 from praxiscope_common import names
 from tests.support.house import Tenant
 from tests.support.operations import idle_operation
+from tests.support.world_files import make_world, world_file
 
-PROJECT, ASSET, VERSION, UPLOAD, OPERATION, MEMBER, KEY, NONE = (
+PROJECT, ASSET, VERSION, UPLOAD, OPERATION, MEMBER, KEY, STACK, NONE = (
     "project",
     "asset",
     "version",
@@ -35,9 +37,11 @@ PROJECT, ASSET, VERSION, UPLOAD, OPERATION, MEMBER, KEY, NONE = (
     "operation",
     "member",
     "key",
+    "editStack",
     "",
 )
 SHA256 = "0" * 64
+FIRST_ETAG = '"1"'
 
 
 @dataclass(frozen=True)
@@ -236,6 +240,39 @@ EXAMPLES: dict[str, Example] = {
     "GenerationService.GenerateWorld": Example(
         PROJECT, lambda name: generation_service_pb2.GenerateWorldRequest(parent=name)
     ),
+    # editing
+    "EditService.CreateEditStack": Example(
+        PROJECT,
+        lambda name: edit_service_pb2.CreateEditStackRequest(
+            parent=name, edit_stack=edit_stack_pb2.EditStack(base_world=f"{name}/assets/{'a' * 26}/versions/1")
+        ),
+    ),
+    "EditService.GetEditStack": Example(STACK, lambda name: edit_service_pb2.GetEditStackRequest(name=name)),
+    "EditService.ListEditStacks": Example(PROJECT, lambda name: edit_service_pb2.ListEditStacksRequest(parent=name)),
+    "EditService.DeleteEditStack": Example(STACK, lambda name: edit_service_pb2.DeleteEditStackRequest(name=name)),
+    "EditService.SelectGaussians": Example(
+        STACK,
+        lambda name: edit_service_pb2.SelectGaussiansRequest(
+            name=name, selection=edit_stack_pb2.Selection(everything={})
+        ),
+    ),
+    "EditService.ReadGaussians": Example(STACK, lambda name: edit_service_pb2.ReadGaussiansRequest(name=name)),
+    "EditService.ApplyEdit": Example(
+        STACK,
+        lambda name: edit_service_pb2.ApplyEditRequest(
+            name=name, etag=FIRST_ETAG, operation=edit_stack_pb2.EditOperation(crop={})
+        ),
+    ),
+    "EditService.UndoEdit": Example(STACK, lambda name: edit_service_pb2.UndoEditRequest(name=name, etag=FIRST_ETAG)),
+    "EditService.RedoEdit": Example(STACK, lambda name: edit_service_pb2.RedoEditRequest(name=name, etag=FIRST_ETAG)),
+    "EditService.CreateBranch": Example(
+        STACK, lambda name: edit_service_pb2.CreateBranchRequest(name=name, etag=FIRST_ETAG, branch="other")
+    ),
+    "EditService.SwitchBranch": Example(
+        STACK, lambda name: edit_service_pb2.SwitchBranchRequest(name=name, etag=FIRST_ETAG, branch="main")
+    ),
+    "EditService.DiffEdits": Example(STACK, lambda name: edit_service_pb2.DiffEditsRequest(name=name)),
+    "EditService.SaveWorld": Example(STACK, lambda name: edit_service_pb2.SaveWorldRequest(name=name)),
     # biomechanics
     "MotionService.AnalyzeMotion": Example(
         VERSION, lambda name: motion_service_pb2.AnalyzeMotionRequest(video=_media(name))
@@ -257,6 +294,12 @@ async def existing(tenant: Tenant, kind: str) -> str:
         case "key":
             request = EXAMPLES["ProjectService.CreateApiKey"].make(tenant.name)
             return (await house.ask("ProjectService.CreateApiKey", request, token=tenant.token)).message.api_key.name
+        case "editStack":
+            world = await tenant.upload(world_file(make_world(40)), "garden.ply")
+            request = edit_service_pb2.CreateEditStackRequest(
+                parent=tenant.name, edit_stack=edit_stack_pb2.EditStack(base_world=world)
+            )
+            return (await house.ask("EditService.CreateEditStack", request, token=tenant.token)).message.name
         case "upload":
             request = EXAMPLES["UploadService.CreateUpload"].make(tenant.name)
             return (await house.ask("UploadService.CreateUpload", request, token=tenant.token)).message.name

@@ -23,6 +23,8 @@ from auth_service.core.roles import PERMISSIONS, ROLES, SERVICE_PERMISSIONS
 from auth_service.core.types import Grant
 from biomechanics_service.app import Biomechanics
 from biomechanics_service.config import read_config as read_biomechanics_config
+from editing_service.app import Editing
+from editing_service.config import read_config as read_editing_config
 from generation_service.app import Generation
 from generation_service.config import read_config as read_generation_config
 from library_service.app import Library
@@ -49,7 +51,7 @@ from tracking_service.config import read_config as read_tracking_config
 from vision_inference_service.app import Vision
 from vision_inference_service.config import read_config as read_vision_config
 
-SERVICES = ("auth", "library", "vision_inference", "tracking", "biomechanics", "rendering", "generation")
+SERVICES = ("auth", "library", "vision_inference", "tracking", "biomechanics", "rendering", "generation", "editing")
 PASSWORD = "correct horse battery staple"
 VIDEO, IMAGE, DETECTIONS, FILE = (
     asset_pb2.Asset.KIND_VIDEO,
@@ -186,7 +188,16 @@ class House:
     async def start(self) -> None:
         """Starts auth, library, vision without a model server, tracking, rendering, and biomechanics."""
         self._password_hash = await Argon2Passwords().hash(PASSWORD)
-        for name in ("auth", "library", "vision_inference", "tracking", "rendering", "biomechanics", "generation"):
+        for name in (
+            "auth",
+            "library",
+            "vision_inference",
+            "tracking",
+            "rendering",
+            "biomechanics",
+            "generation",
+            "editing",
+        ):
             self._served[name] = await self._stack.enter_async_context(self.serve(name))
         channels = {name: item.channel for item in self._served.values() for name in item.server.service_names}
         self.client = Client(channels)
@@ -264,7 +275,7 @@ class House:
             told["SERVICE_KEYS_DIR"] = str(secrets.service_keys([item for item in SERVICES if item != "auth"]))
         if name == "library":
             told["TICKET_KEY_FILE"] = str(secrets.ed25519_key("tickets")[0])
-        if name in {"generation", "rendering"}:
+        if name in {"generation", "rendering", "editing"}:
             told["KERNELS_FOLDER"] = str(CHECKOUT / ".praxiscope" / "kernels")
         if name == "generation":
             told["POSE_PYTHON"] = str(CHECKOUT / ".venv-poses" / "bin" / "python")
@@ -326,6 +337,9 @@ class House:
             case "generation":
                 generation_config = read_generation_config(environ)
                 return Generation(generation_config, _runtime(generation_config.service))
+            case "editing":
+                editing_config = read_editing_config(environ)
+                return Editing(editing_config, _runtime(editing_config.service))
         raise LookupError(name)
 
     @contextlib.asynccontextmanager

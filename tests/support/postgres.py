@@ -27,9 +27,10 @@ ROLES = {
     "biomechanics": "praxiscope_biomechanics",
     "rendering": "praxiscope_rendering",
     "generation": "praxiscope_generation",
+    "editing": "praxiscope_editing",
     "jobs": "praxiscope_jobs",
 }
-_SEARCH_PATHS = {"auth": "auth", "library": "library,jobs"}
+_SEARCH_PATHS = {"auth": "auth", "library": "library,jobs", "editing": "editing,jobs"}
 # What a crash of the machine would lose is of no interest to a test.
 _FAST = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
@@ -112,7 +113,7 @@ def run_postgres() -> Iterator[PostgresServer]:
 async def migrate_all(server: PostgresServer, database: str) -> None:
     """Brings every schema of a database to its newest state, each by its own role."""
     services = [role for name, role in ROLES.items() if name != "jobs"]
-    for service in ("auth", "library"):
+    for service in ("auth", "library", "editing"):
         chain = importlib.resources.files(f"{service}_service") / "migrations"
         await migrate(server.config(service, database), service, chain)
     await migrate_jobs(server.config("jobs", database), services)

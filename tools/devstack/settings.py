@@ -29,6 +29,9 @@ PORTS: Mapping[str, int] = {
     "generation": 7460,
     "generation-metrics": 7461,
     "generation-work-metrics": 7462,
+    "editing": 7470,
+    "editing-metrics": 7471,
+    "editing-work-metrics": 7472,
     "rendering": 7480,
     "rendering-metrics": 7481,
     "rendering-work-metrics": 7482,
@@ -118,7 +121,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     extra = {
         key: value
         for key, value in environ.items()
-        if key.startswith((*known, "PRAXISCOPE_RENDERING_", "PRAXISCOPE_GATEWAY_"))
+        if key.startswith((*known, "PRAXISCOPE_RENDERING_", "PRAXISCOPE_EDITING_", "PRAXISCOPE_GATEWAY_"))
     }
     return Settings(
         state=state,

@@ -15,15 +15,16 @@ from tools.devstack.secrets import StackSecrets
 from tools.devstack.settings import CHECKOUT, PORTS, Settings, check_ports_free, inherited_environment
 from tools.devstack.triton import triton_command
 
-SERVICES = ("auth", "library", "vision_inference", "tracking", "biomechanics", "rendering", "generation")
-WORKERS = ("tracking", "biomechanics", "rendering", "generation")
-_WITH_DATABASE = ("auth", "library", "tracking", "biomechanics", "rendering", "generation")
+SERVICES = ("auth", "library", "vision_inference", "tracking", "biomechanics", "rendering", "generation", "editing")
+WORKERS = ("tracking", "biomechanics", "rendering", "generation", "editing")
+_WITH_DATABASE = ("auth", "library", "tracking", "biomechanics", "rendering", "generation", "editing")
 _PEERS = {
     "vision_inference": ("library",),
     "tracking": ("library",),
     "biomechanics": ("library", "vision_inference", "tracking", "rendering"),
     "rendering": ("library",),
     "generation": ("library",),
+    "editing": ("library",),
 }
 CREDENTIALS = "credentials.json"
 _CONSOLE = CHECKOUT / ".praxiscope" / "console"
@@ -86,7 +87,7 @@ class Stack:
                 run_to_end(
                     f"migrate {name}", [python, "-m", f"{name}_service", "migrate"], self._environment(name), self.sink
                 )
-                for name in ("auth", "library")
+                for name in ("auth", "library", "editing")
             ),
         )
         await run_to_end("bootstrap", [python, "-m", "auth_service", "bootstrap"], self._environment("auth"), self.sink)
@@ -181,7 +182,7 @@ class Stack:
             environment[f"{prefix}TRITON_ADDRESS"] = settings.address("triton-grpc")
             environment[f"{prefix}TRITON_IS_LOCAL"] = "true"
             environment[f"{prefix}MODEL_CARDS"] = str(CHECKOUT / "models")
-        if name in {"generation", "rendering"}:
+        if name in {"generation", "rendering", "editing"}:
             environment[f"{prefix}KERNELS_FOLDER"] = str(CHECKOUT / ".praxiscope" / "kernels")
         if name == "generation":
             environment[f"{prefix}POSE_PYTHON"] = str(CHECKOUT / ".venv-poses" / "bin" / "python")

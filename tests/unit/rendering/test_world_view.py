@@ -7,18 +7,17 @@ import math
 import numpy as np
 import pytest
 
-from praxiscope_worlds import GaussianWorld
-from rendering_service.core.errors import InvalidViewError, WorldNotDrawableError
-from rendering_service.core.world_view import (
+from praxiscope_worlds import (
     Bounds,
+    GaussianWorld,
+    InvalidViewError,
     Orbit,
+    WorldNotDrawableError,
     camera_from_pose,
-    color_levels,
-    depth_levels,
     measure_bounds,
-    normal_levels,
     orbit_camera,
 )
+from rendering_service.core.world_view import color_levels, depth_levels, normal_levels
 from tests.support.world_files import camera_in_front, make_world
 
 BOUNDS = Bounds(middle_m=np.array([1.0, 2.0, 3.0]), radius_m=2.0)

@@ -20,6 +20,7 @@ CALLS: Mapping[str, frozenset[str]] = {
     "tracking": frozenset({_RESOLVE_MEDIA, _CREATE_DERIVED_ASSET}),
     "rendering": frozenset({_RESOLVE_MEDIA, _CREATE_DERIVED_ASSET}),
     "generation": frozenset({_RESOLVE_MEDIA, _CREATE_DERIVED_ASSET}),
+    "editing": frozenset({_RESOLVE_MEDIA, _CREATE_DERIVED_ASSET}),
     "biomechanics": frozenset(
         {
             _RESOLVE_MEDIA,
@@ -49,6 +50,7 @@ _SERVICE_OF_AREA: Mapping[str, str] = {
     "tracking": "tracking",
     "rendering": "rendering",
     "generation": "generation",
+    "editing": "editing",
     "biomechanics": "biomechanics",
 }
 

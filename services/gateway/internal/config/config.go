@@ -29,6 +29,7 @@ var Services = map[string]string{
 	"praxiscope.biomechanics.v1": "BIOMECHANICS_ADDRESS",
 	"praxiscope.rendering.v1":    "RENDERING_ADDRESS",
 	"praxiscope.generation.v1":   "GENERATION_ADDRESS",
+	"praxiscope.editing.v1":      "EDITING_ADDRESS",
 }
 
 // Rate is a token bucket.

@@ -24,6 +24,7 @@ import (
 
 	authv1 "praxiscope/gateway/gen/praxiscope/auth/v1"
 	biomechanicsv1 "praxiscope/gateway/gen/praxiscope/biomechanics/v1"
+	editingv1 "praxiscope/gateway/gen/praxiscope/editing/v1"
 	generationv1 "praxiscope/gateway/gen/praxiscope/generation/v1"
 	libraryv1 "praxiscope/gateway/gen/praxiscope/library/v1"
 	renderingv1 "praxiscope/gateway/gen/praxiscope/rendering/v1"
@@ -59,6 +60,7 @@ var areas = []struct {
 	{"praxiscope.biomechanics.v1", []registration{biomechanicsv1.RegisterMotionServiceHandler}},
 	{"praxiscope.rendering.v1", []registration{renderingv1.RegisterRenderingServiceHandler, renderingv1.RegisterWorldRenderingServiceHandler}},
 	{"praxiscope.generation.v1", []registration{generationv1.RegisterGenerationServiceHandler}},
+	{"praxiscope.editing.v1", []registration{editingv1.RegisterEditServiceHandler}},
 }
 
 // newMux returns what turns HTTP/JSON into calls.

@@ -53,6 +53,7 @@ func (listed) GetServiceInfo() map[string]grpc.ServiceInfo {
 		"praxiscope.library.v1.AssetService", "praxiscope.library.v1.UploadService", "praxiscope.library.v1.OperationService",
 		"praxiscope.vision.v1.VisionService", "praxiscope.tracking.v1.TrackingService", "praxiscope.biomechanics.v1.MotionService",
 		"praxiscope.rendering.v1.RenderingService", "praxiscope.rendering.v1.WorldRenderingService", "praxiscope.generation.v1.GenerationService",
+		"praxiscope.editing.v1.EditService",
 		"google.longrunning.Operations",
 	} {
 		info[name] = grpc.ServiceInfo{}

@@ -12,11 +12,11 @@ from praxiscope_common.jobs.worker import Worker
 from praxiscope_common.server.runtime import Server, create_server, run_until_stopped
 from praxiscope_common.service import ServiceRuntime
 from praxiscope_common.storage.configuration import open_store
+from praxiscope_world_assets import WorldReader
 from praxiscope_worlds.kernels import open_kernels
 from rendering_service.adapters.jobs import OverlayJobs, OverlayWork
 from rendering_service.adapters.stills import Stills
 from rendering_service.adapters.world_jobs import WorldJobs, WorldWork
-from rendering_service.adapters.world_reader import WorldReader
 from rendering_service.adapters.world_views import WorldViews
 from rendering_service.api.convert import style_from
 from rendering_service.api.rendering_servicer import RenderingServicer

@@ -7,7 +7,7 @@ import json
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from generation_service.adapters.structure_from_motion import PosedPhotos
 from generation_service.core.capture import fit_size, scale_camera
 from generation_service.core.types import SparsePoints, View
-from praxiscope_worlds import Camera
+from praxiscope_worlds import camera_from_json, camera_json
 
 _JPEG_QUALITY = 95
 
@@ -104,34 +104,6 @@ def read_posed(file: BinaryIO) -> PosedPictures:
         points=SparsePoints(positions_m=positions_m, colors_rgb=colors_rgb),
         picture_count=int(described["picture_count"]),
         left_out=tuple(LeftOut(**item) for item in described["left_out"]),
-    )
-
-
-def cameras_json(names: Sequence[str], cameras: Sequence[Camera]) -> bytes:
-    """Returns the file `cameras.json` of a world: from where its pictures were taken."""
-    pairs = zip(names, cameras, strict=True)
-    return json.dumps([{"name": name, **camera_json(camera)} for name, camera in pairs]).encode()
-
-
-def camera_json(camera: Camera) -> dict[str, Any]:
-    """Returns a camera as plain values; lengths in pixels, the transform `world_from_camera` by rows."""
-    return {
-        "width_px": camera.width_px,
-        "height_px": camera.height_px,
-        "focal_px": list(camera.focal_px),
-        "centre_px": list(camera.centre_px),
-        "world_from_camera": np.asarray(camera.world_from_camera).tolist(),
-    }
-
-
-def camera_from_json(described: dict[str, Any]) -> Camera:
-    """Reads what `camera_json` made."""
-    return Camera(
-        width_px=int(described["width_px"]),
-        height_px=int(described["height_px"]),
-        focal_px=(float(described["focal_px"][0]), float(described["focal_px"][1])),
-        centre_px=(float(described["centre_px"][0]), float(described["centre_px"][1])),
-        world_from_camera=np.asarray(described["world_from_camera"], np.float64),
     )
 
 

@@ -10,8 +10,6 @@ import grpc
 import numpy as np
 
 from generation_service.adapters.jobs import GENERATE_METHOD
-from generation_service.adapters.posed_pictures import cameras_json
-from generation_service.adapters.world_outputs import draw_thumbnail, put_world
 from generation_service.core.procedural.attributes import attributes_from_words, caption
 from generation_service.core.procedural.light import displayed
 from generation_service.core.procedural.scene import ProceduralScene, gaussians_on, make_scene, orbit
@@ -19,7 +17,8 @@ from praxiscope.generation.v1 import generation_service_pb2
 from praxiscope_assets import AssetFiles, OutputFolder
 from praxiscope_common.credentials import ServiceIdentity
 from praxiscope_common.jobs.worker import Handler, JobContext
-from praxiscope_worlds import GaussianWorld
+from praxiscope_world_assets import draw_thumbnail, put_world
+from praxiscope_worlds import GaussianWorld, cameras_json
 from praxiscope_worlds.formats import FORMATS, write_world_file
 from praxiscope_worlds.kernels import RenderOptions, SplatKernels
 

@@ -24,14 +24,12 @@ from generation_service.adapters.photos import Photo, PhotoLimits, PhotoReader
 from generation_service.adapters.posed_pictures import (
     LeftOut,
     PosedPictures,
-    cameras_json,
     read_posed,
     reduce_posed,
     write_posed,
 )
 from generation_service.adapters.structure_from_motion import PhotoState, PosedPhotos, PoseSettings, find_poses
 from generation_service.adapters.training_file import read_state, write_state
-from generation_service.adapters.world_outputs import draw_thumbnail, put_world
 from generation_service.core.capture import Split, split_pictures
 from generation_service.core.config import TrainingConfig
 from generation_service.core.metrics import ViewQuality, average
@@ -42,7 +40,8 @@ from praxiscope_assets import AssetFile, AssetFiles, OutputFolder
 from praxiscope_common.credentials import ServiceIdentity
 from praxiscope_common.errors import NotFoundError
 from praxiscope_common.jobs.worker import Handler, JobContext
-from praxiscope_worlds import GaussianWorld, Mesh
+from praxiscope_world_assets import draw_thumbnail, put_world
+from praxiscope_worlds import GaussianWorld, Mesh, cameras_json
 from praxiscope_worlds.formats import FORMATS, write_world_file
 from praxiscope_worlds.kernels import RenderOptions, SplatKernels
 

@@ -22,10 +22,11 @@ from praxiscope_common.identity import current_caller
 from praxiscope_common.jobs.operations import NewOperation, Operation, create_operation
 from praxiscope_common.jobs.worker import Handler, JobContext
 from praxiscope_media import VideoCodec, VideoEncoding, VideoInfo, VideoWriter
+from praxiscope_world_assets import OpenWorld, WorldReader
+from praxiscope_worlds import Orbit, orbit_camera
 from praxiscope_worlds.formats import FORMATS, write_world_file
 from praxiscope_worlds.kernels import SplatKernels
-from rendering_service.adapters.world_reader import OpenWorld, WorldReader
-from rendering_service.core.world_view import Orbit, color_levels, orbit_camera
+from rendering_service.core.world_view import color_levels
 
 TURNTABLE_METHOD = "praxiscope.rendering.v1.WorldRenderingService/RenderTurntable"
 EXPORT_METHOD = "praxiscope.rendering.v1.WorldRenderingService/ExportWorld"

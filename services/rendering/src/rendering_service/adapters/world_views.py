@@ -10,19 +10,17 @@ import cv2
 import numpy as np
 
 from praxiscope_common.credentials import ServiceIdentity
-from praxiscope_worlds import Camera
+from praxiscope_world_assets import OpenWorld, WorldReader
+from praxiscope_worlds import Camera, Orbit, orbit_camera
 from praxiscope_worlds.kernels import SplatKernels
-from rendering_service.adapters.world_reader import OpenWorld, WorldReader
 from rendering_service.core.errors import QueueFullError, StillTooLargeError
 from rendering_service.core.world_view import (
     DrawnView,
     Layer,
-    Orbit,
     ViewQuestion,
     color_levels,
     depth_levels,
     normal_levels,
-    orbit_camera,
 )
 
 _MAX_PNG_BYTES = 4_000_000  # an answer may have 4 MiB

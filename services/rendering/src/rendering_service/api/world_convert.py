@@ -6,14 +6,12 @@ from dataclasses import replace
 
 from praxiscope.rendering.v1 import world_rendering_service_pb2
 from praxiscope.type.v1 import geometry_pb2
-from praxiscope_worlds import Camera
+from praxiscope_worlds import Camera, Orbit, camera_from_pose
 from rendering_service.core.world_view import (
     DEFAULT_SIZE_PX,
     DrawnView,
     Layer,
-    Orbit,
     ViewQuestion,
-    camera_from_pose,
 )
 
 _Request = world_rendering_service_pb2.RenderViewRequest

@@ -33,21 +33,3 @@ class QueueFullError(errors.ExhaustedError):
     """As many pictures as can be drawn are being drawn; try again soon."""
 
     reason = "QUEUE_FULL"
-
-
-class InvalidViewError(errors.InvalidInputError):
-    """The view is none: its camera has no direction, or its numbers are not finite."""
-
-    reason = "INVALID_VIEW"
-
-
-class PictureNotFoundError(errors.NotFoundError):
-    """The world was not made from so many pictures, or from none."""
-
-    reason = "PICTURE_NOT_FOUND"
-
-
-class WorldNotDrawableError(errors.PreconditionError):
-    """The world holds a mesh, or nothing; only Gaussians are drawn so far."""
-
-    reason = "WORLD_NOT_DRAWABLE"

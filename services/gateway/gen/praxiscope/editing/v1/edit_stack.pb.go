@@ -746,7 +746,7 @@ type Edit struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The edit that it goes on from; empty where that is the base world.
 	ParentId string `protobuf:"bytes,2,opt,name=parent_id,json=parentId,proto3" json:"parent_id,omitempty"`
-	// What it was applied to; not set where everything was.
+	// What it was applied to; not set where everything was, and with the stack where it takes more than 2 KiB.
 	Selection *Selection `protobuf:"bytes,3,opt,name=selection,proto3" json:"selection,omitempty"`
 	// What was done.
 	Operation *EditOperation `protobuf:"bytes,4,opt,name=operation,proto3" json:"operation,omitempty"`
@@ -2040,7 +2040,7 @@ type EditOperation_Recolor struct {
 	//	*EditOperation_Recolor_Target
 	//	*EditOperation_Recolor_Shift_
 	To isEditOperation_Recolor_To `protobuf_oneof:"to"`
-	// Over which length the border goes over; 0 means 12 times the median distance of neighbours.
+	// Over which length the border goes over; 0 means 8 times the median distance of neighbours.
 	BlendM float64 `protobuf:"fixed64,3,opt,name=blend_m,json=blendM,proto3" json:"blend_m,omitempty"`
 	// Whether the border stays hard.
 	HardBorder bool `protobuf:"varint,4,opt,name=hard_border,json=hardBorder,proto3" json:"hard_border,omitempty"`
@@ -2190,7 +2190,7 @@ func (x *EditOperation_Duplicate) GetTransform() *EditOperation_Transform {
 	return nil
 }
 
-// Lights them by a far light: colour times `ambient + intensity * max(0, normal . direction)`; a Gaussian's normal is its shortest axis, towards the outside.
+// Lights them by a far light: colour times `ambient + intensity * max(0, normal . direction)`; a Gaussian's normal is its shortest axis, towards the nearest camera.
 type EditOperation_Relight struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Towards the light.

@@ -5,17 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Any
 
 from praxiscope_assets import AssetFile, AssetFiles
 from praxiscope_common.errors import InvalidInputError, NotFoundError
-from praxiscope_worlds import Camera, GaussianWorld
-from praxiscope_worlds.formats import read_world_file
+from praxiscope_world_assets._errors import PictureNotFoundError
+from praxiscope_worlds import (
+    Bounds,
+    Camera,
+    GaussianWorld,
+    Mesh,
+    WorldNotDrawableError,
+    camera_from_json,
+    measure_bounds,
+)
+from praxiscope_worlds.formats import FileLimits, PictureDecoder, read_world_file
 from praxiscope_worlds.kernels import RenderOptions
-from rendering_service.core.errors import PictureNotFoundError, WorldNotDrawableError
-from rendering_service.core.world_view import Bounds, measure_bounds
 
 WORLD_PATH = "world.ply"
 CAMERAS_PATH = "cameras.json"
@@ -49,11 +56,13 @@ class WorldReader:
 
     Args:
         files: Finds files in the library.
+        limits: What a file may cost; None: the formats' own.
+        kept_count: How many worlds are kept.
     """
 
-    def __init__(self, files: AssetFiles) -> None:
+    def __init__(self, files: AssetFiles, *, limits: FileLimits | None = None, kept_count: int = _KEPT_WORLDS) -> None:
         """Starts with nothing kept."""
-        self._files = files
+        self._files, self._limits, self._kept_count = files, limits, kept_count
         self._kept: OrderedDict[str, OpenWorld] = OrderedDict()
         self._reading = asyncio.Lock()
 
@@ -96,9 +105,63 @@ class WorldReader:
             options = await self._options(asset_version, token)
             world = await asyncio.to_thread(self._read, file, options)
             self._kept[key] = world
-            while len(self._kept) > _KEPT_WORLDS:
+            while len(self._kept) > self._kept_count:
                 self._kept.popitem(last=False)
             return world
+
+    async def find_part(self, asset_version: str, path: str, *, token: str) -> AssetFile:
+        """Finds a file of a version; the world's where the path is empty.
+
+        Raises:
+            NotFoundError: There is no such version, or no such file in it.
+        """
+        if path:
+            return await self._files.resolve(asset_version, path, token=token)
+        return await self.find(asset_version, token=token)
+
+    async def read_part(
+        self, asset_version: str, path: str, *, token: str, picture_decoder: PictureDecoder | None = None
+    ) -> GaussianWorld | Mesh:
+        """Reads a world or a mesh that is to become a part of another; it is not kept.
+
+        Args:
+            asset_version: Whose file it is.
+            path: The file; empty means the world's, see `find`.
+            token: A token that may read it.
+            picture_decoder: For textures of meshes.
+
+        Raises:
+            DomainError: As of `read`; but a mesh is as good as Gaussians.
+        """
+        file = await self.find_part(asset_version, path, token=token)
+
+        def read() -> GaussianWorld | Mesh:
+            with self._files.open(file) as opened:
+                return read_world_file(
+                    opened, filename=file.path, limits=self._limits, picture_decoder=picture_decoder
+                ).content
+
+        return await asyncio.to_thread(read)
+
+    async def read_cameras(self, asset_version: str, *, token: str) -> Sequence[tuple[str, Camera]]:
+        """Reads from where a world's own pictures were taken; nothing where it was not made from any, or where the file is none.
+
+        Returns:
+            Names and cameras.
+        """
+        try:
+            file = await self._files.resolve(asset_version, CAMERAS_PATH, token=token)
+        except NotFoundError:
+            return ()
+        return await asyncio.to_thread(self._read_cameras, file)
+
+    async def read_description(self, asset_version: str, *, token: str) -> Mapping[str, Any]:
+        """Reads how a world was made; nothing where that is not told."""
+        try:
+            file = await self._files.resolve(asset_version, DESCRIPTION_PATH, token=token)
+        except NotFoundError:
+            return {}
+        return await asyncio.to_thread(self._read_description, file)
 
     async def read_camera(self, asset_version: str, index: int, *, token: str) -> Camera:
         """Reads from where one of a world's own pictures was taken.
@@ -121,20 +184,35 @@ class WorldReader:
         return await asyncio.to_thread(self._read_options, file)
 
     def _read_options(self, file: AssetFile) -> RenderOptions:
-        with self._files.open(file) as opened:
-            raw = opened.read(_MAX_DESCRIPTION_BYTES)
+        described = self._read_description(file)
         try:
-            described = json.loads(raw)
             red, green, blue = (min(1.0, max(0.0, float(value))) for value in described.get("background_rgb", _BLACK))
             return RenderOptions(
                 background_rgb=(red, green, blue), is_antialiased=described.get("is_antialiased") is True
             )
-        except (ValueError, TypeError, AttributeError, RecursionError, InvalidInputError):
+        except (ValueError, TypeError, InvalidInputError):
             return RenderOptions()
+
+    def _read_description(self, file: AssetFile) -> Mapping[str, Any]:
+        with self._files.open(file) as opened:
+            raw = opened.read(_MAX_DESCRIPTION_BYTES)
+        try:
+            described = json.loads(raw)
+        except (ValueError, RecursionError):
+            return {}
+        return described if isinstance(described, dict) else {}
+
+    def _read_cameras(self, file: AssetFile) -> Sequence[tuple[str, Camera]]:
+        with self._files.open(file) as opened:
+            raw = opened.read(_MAX_CAMERAS_BYTES)
+        try:
+            return [(str(item.get("name", "")), camera_from_json(item)) for item in json.loads(raw)]
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, InvalidInputError):
+            return ()  # whoever uploaded it may have written anything there
 
     def _read(self, file: AssetFile, options: RenderOptions) -> OpenWorld:
         with self._files.open(file) as opened:
-            content = read_world_file(opened, filename=file.path).content
+            content = read_world_file(opened, filename=file.path, limits=self._limits).content
         if not isinstance(content, GaussianWorld):
             raise WorldNotDrawableError(f"{file.path} holds a mesh; only Gaussians are drawn so far.")
         return OpenWorld(file=file, gaussians=content, bounds=measure_bounds(content), options=options)
@@ -147,11 +225,4 @@ class WorldReader:
                 f"This world was made from {len(cameras)} pictures; there is no number {index}.",
                 metadata={"picture_index": str(index)},
             )
-        camera = cameras[index]
-        return Camera(
-            width_px=int(camera["width_px"]),
-            height_px=int(camera["height_px"]),
-            focal_px=(float(camera["focal_px"][0]), float(camera["focal_px"][1])),
-            centre_px=(float(camera["centre_px"][0]), float(camera["centre_px"][1])),
-            world_from_camera=np.asarray(camera["world_from_camera"], np.float64),
-        )
+        return camera_from_json(cameras[index])

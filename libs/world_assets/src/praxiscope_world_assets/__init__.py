@@ -1,0 +1,17 @@
+"""Worlds in the library: how services read them, and how they hand over what they made of them."""
+
+from praxiscope_world_assets._errors import PictureNotFoundError
+from praxiscope_world_assets._outputs import draw_thumbnail, encode_png, put_world
+from praxiscope_world_assets._reader import CAMERAS_PATH, DESCRIPTION_PATH, WORLD_PATH, OpenWorld, WorldReader
+
+__all__ = [
+    "CAMERAS_PATH",
+    "DESCRIPTION_PATH",
+    "WORLD_PATH",
+    "OpenWorld",
+    "PictureNotFoundError",
+    "WorldReader",
+    "draw_thumbnail",
+    "encode_png",
+    "put_world",
+]

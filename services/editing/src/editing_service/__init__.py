@@ -1,0 +1,1 @@
+"""Edits worlds: selections, edits, stacks of them."""

@@ -1,0 +1,1 @@
+"""What editing needs of the world outside."""

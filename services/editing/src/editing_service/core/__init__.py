@@ -1,0 +1,1 @@
+"""The domain of editing: worlds in, worlds out."""
