@@ -488,6 +488,15 @@ class TestEditing:
         expect(canvas).to_be_visible()
         page.get_by_role("button", name="Edit", exact=True).click()
         page.get_by_role("button", name="Start editing").click()
+        _expect_red(page, canvas, is_there=True)
+        self._brush_over(page, canvas, _red_middle(canvas.screenshot()))
+        expect(page.get_by_text(f"{_FLOATER_COUNT} of 4,008 Gaussians selected.")).to_be_visible()
+        page.get_by_role("button", name="Colour", exact=True).click()
+        page.get_by_role("region", name="Select").locator("input[type=color]").fill("#ff0000")
+        page.get_by_label("Together with what is selected").select_option("remove")
+        page.get_by_role("button", name="Select", exact=True).click()
+        expect(page.get_by_text("0 of 4,008 Gaussians selected.")).to_be_visible()
+        page.get_by_role("button", name="Unselect").click()
         page.get_by_role("button", name="Remove floaters").click()
         expect(page.get_by_text(f"{_FLOATER_COUNT} taken away.")).to_be_visible()
         page.reload()
@@ -498,6 +507,19 @@ class TestEditing:
         _expect_red(page, canvas, is_there=False)
         page.get_by_role("region", name="Edits").get_by_role("button", name="Undo").click()
         _expect_red(page, canvas, is_there=True)
+
+    @staticmethod
+    def _brush_over(page: Page, canvas: Locator, place_px: tuple[float, float]) -> None:
+        """Draws a short, wide stroke over a place of the picture."""
+        page.get_by_role("button", name="Brush").click()
+        page.get_by_label("Width").fill("60")
+        box = canvas.bounding_box()
+        assert box is not None
+        left, top = box["x"] + place_px[0], box["y"] + place_px[1]
+        page.mouse.move(left - 10, top)
+        page.mouse.down()
+        page.mouse.move(left + 10, top, steps=3)
+        page.mouse.up()
 
 
 def _expect_red(page: Page, canvas: Locator, *, is_there: bool) -> None:
@@ -510,12 +532,22 @@ def _expect_red(page: Page, canvas: Locator, *, is_there: bool) -> None:
     raise AssertionError(f"red covers {share:.5f} of the picture")
 
 
+def _red_middle(png: bytes) -> tuple[float, float]:
+    """Returns where the red pixels are: the mean of their columns and of their rows."""
+    rows, columns = np.nonzero(_red_pixels(png))
+    return float(columns.mean()), float(rows.mean())
+
+
 def _red_share(png: bytes) -> float:
     """Returns the share of pixels that are red and nothing else."""
+    return float(_red_pixels(png).mean())
+
+
+def _red_pixels(png: bytes) -> np.ndarray:
     picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
     blue, green, red = (picture[..., channel].astype(int) for channel in range(3))
-    return float(((red > 120) & (green < 70) & (blue < 70)).mean())
+    return (red > 120) & (green < 70) & (blue < 70)
 
 
 def _pixel_spread(png: bytes) -> float:

@@ -1,5 +1,5 @@
 // A world: flown through, looked at from where its pictures were taken, handed on, edited.
-import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { PlatformError, tell } from "../client/errors";
 import { addressOf, fetchFile, fetchJson } from "../client/files";
 import type { Asset, AssetVersion } from "../contract/generated";
@@ -46,7 +46,10 @@ async function readAbout(version: AssetVersion): Promise<Told> {
   return { described, cameras, poster };
 }
 
-export default function WorldView({ asset, version }: { readonly asset: Asset; readonly version: AssetVersion }) {
+export default function WorldView({ asset, version: current }: { readonly asset: Asset; readonly version: AssetVersion }) {
+  // Versions never change: read anew, as after a renaming, it is the same, and the viewer and what is being edited stay.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the name stands for the whole
+  const version = useMemo(() => current, [current.name]);
   const about = useAnswer(`about ${version.name ?? ""}`, () => readAbout(version));
   if (!about.value)
     return about.problem === undefined ? (
