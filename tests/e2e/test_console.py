@@ -86,10 +86,14 @@ def world(browser: Browser, stack: RunningStack, cookies: Path) -> str:
     page.get_by_text("More", exact=True).click()
     page.get_by_label("Size").select_option("50000")
     page.get_by_label("Seed").fill("7")
-    page.get_by_role("button", name="Make it").click()
+    with page.expect_response("**/worlds:generate") as started:
+        page.get_by_role("button", name="Make it").click()
     item = work_item(page, "World from words")
+    with Client(stack.profile) as client:
+        made = client.wait(started.value.json()["name"])
     expect(item.get_by_text("Done")).to_be_visible(timeout=_LONG_MS)
     item.get_by_role("link", name="Open").click()
+    page.wait_for_url(f"**/{made.asset_version.partition('/versions/')[0]}**")
     expect(page.locator("canvas[data-ready=true]")).to_be_visible(timeout=_LONG_MS)
     name = page.url.split("#")[0].removeprefix(stack.url + "/")
     context.close()
@@ -182,8 +186,12 @@ class TestSession:
         sign_in(page, stack.credentials)
         words = page.get_by_label("What it should be")
         words.fill("a lake in the morning")
+        page.route(
+            "**/operations?*", lambda route: route.abort()
+        )  # or this reading, too, would find the session ended, perhaps first
         context.clear_cookies()
         page.get_by_role("button", name="Make it").click()
+        page.unroute("**/operations?*")
         again = page.get_by_role("dialog")
         expect(again).to_contain_text("Your session has ended")
         assert words.input_value() == "a lake in the morning"
@@ -298,7 +306,7 @@ class TestWorld:
         expect(page.get_by_role("heading", name="A meadow")).to_be_visible()
         page.get_by_role("navigation", name="Where you are").get_by_role("link", name="Library").click()
         page.get_by_label("Kind").select_option("KIND_WORLD")
-        picture = page.get_by_role("article").filter(has_text="A meadow").locator("img")
+        picture = page.get_by_role("article").filter(has_text="A meadow").first.locator("img")
         expect(picture).to_have_js_property("complete", True)
         assert picture.evaluate("image => image.naturalWidth") > 100
 

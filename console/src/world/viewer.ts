@@ -19,6 +19,8 @@ import type { View } from "./cameras";
 import { Splats } from "./splats";
 import { Walking } from "./walking";
 
+/** What Spark's workers leave behind where they are ended in the middle of their work; nobody waits for it any more. */
+const ENDED_WORK = "Worker terminate";
 const DEFAULT_FIELD_RAD = 0.9;
 const MAX_PIXEL_RATIO = 2;
 /** What a Gaussian covers beyond its own extent, in pixels squared; 3DGS's filter. */
@@ -200,6 +202,7 @@ export class Viewer {
 
   dispose(): void {
     cancelAnimationFrame(this.#frame);
+    window.addEventListener("unhandledrejection", passOverEndedWork);
     this.#resize.disconnect();
     this.#orbit.dispose();
     this.#walking.dispose();
@@ -251,4 +254,9 @@ export class Viewer {
     this.#renderer.render(this.#scene, this.camera);
     this.onDrawn(this.view);
   };
+}
+
+function passOverEndedWork(event: PromiseRejectionEvent): void {
+  const said: unknown = event.reason instanceof Error ? event.reason.message : event.reason;
+  if (said === ENDED_WORK) event.preventDefault();
 }
