@@ -4,7 +4,7 @@ VENV := .venv/bin
 PYTEST := $(VENV)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-development setup-poses up down status logs demo demo-worlds test test-unit test-contract test-integration test-e2e test-deploy manifests images golden proto proto-check fmt lint types arch bench chaos fuzz picture accuracy licences locks clean
+.PHONY: help setup setup-development setup-poses up down status logs demo demo-worlds test test-unit test-contract test-integration test-e2e test-deploy manifests images golden proto proto-check fmt lint types arch bench chaos fuzz picture console-pictures accuracy licences locks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ fuzz: setup-development ## Send hostile input to every public entry: SEED=1 CASE
 
 picture: ## Cut the README's picture from what `make demo` drew
 	@$(VENV)/python -m tools.readme_picture
+
+console-pictures: ## Take the pictures of the console that docs show, on a running stack
+	@$(VENV)/python -m tools.console_pictures
 
 accuracy: ## Print how right the measured motion is, on the labelled sample
 	@PYTHONPATH=. $(VENV)/python bench/accuracy/motion_sample.py

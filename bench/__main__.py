@@ -22,6 +22,7 @@ PARTS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("worlds-files: formats written and read", ("-m", "bench.worlds_files"), False),
     ("poses: where photos were taken from", ("-m", "bench.poses"), False),
     ("tracking: quality and speed beside peers", ("-m", "bench.tracking"), False),
+    ("console: until a world can be flown through", ("-m", "bench.console"), True),
     ("worlds: drawing, gradients, training", ("-m", "bench.worlds"), False),
     ("editing: edits of 100,000 Gaussians", ("-m", "bench.editing"), True),
 )

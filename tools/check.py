@@ -42,6 +42,7 @@ STEPS = (
     Step(name="contracts", command=("bash", "tools/contracts/check.sh")),
     Step(name="gateway", command=("go", "vet", "./..."), folder="services/gateway"),
     Step(name="gateway tests", command=("go", "test", "./..."), folder="services/gateway"),
+    Step(name="console", command=("npm", "run", "--silent", "check"), folder="console"),
     Step(name="unit", command=(*_PYTEST, "-n", "2", "tests/unit", "tests/golden")),
     Step(name="contract", command=(*_PYTEST, "-n", "2", "tests/contract")),
     Step(name="deploy tools", command=(sys.executable, "-m", "tools.setup", "deploy")),
@@ -79,7 +80,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(step: Step) -> tuple[int, str]:
-    environment = {**os.environ, "GOTOOLCHAIN": "local", "PATH": f"{_go_folder()}:{_BIN}:{os.environ['PATH']}"}
+    environment = {
+        **os.environ,
+        "GOTOOLCHAIN": "local",
+        "PATH": ":".join([_folder_of("go"), _folder_of("node"), str(_BIN), os.environ["PATH"]]),
+    }
     process = subprocess.Popen(
         step.command,
         cwd=CHECKOUT / step.folder,
@@ -96,9 +101,9 @@ def _run(step: Step) -> tuple[int, str]:
     return process.wait(), "".join(lines)
 
 
-def _go_folder() -> str:
-    """Returns where set-up found or put Go."""
-    marker = CHECKOUT / ".praxiscope" / "setup" / "go-folder"
+def _folder_of(tool: str) -> str:
+    """Returns where set-up found or put Go or Node."""
+    marker = CHECKOUT / ".praxiscope" / "setup" / f"{tool}-folder"
     return marker.read_text(encoding="utf-8") if marker.exists() else ""
 
 

@@ -5,6 +5,7 @@ Fails where a package of the default installation is under a licence that the pr
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -57,6 +58,11 @@ def main() -> int:
             for item in package.objects:
                 sys.stdout.write(f"      brings {item}\n")
             problems += problems_of(package)
+    sys.stdout.write("\nconsole (* in the pages that are served)\n")
+    for package, is_shipped in npm_packages(CHECKOUT / "console" / "package-lock.json"):
+        mark = "*" if is_shipped else " "
+        sys.stdout.write(f" {mark}{package.name:44} {package.version:14} {package.licence}\n")
+        problems += npm_problems_of(package)
     sys.stdout.write("\n" + ("\n".join(problems) or "Nothing that may not be there.") + "\n")
     return 1 if problems else 0
 
@@ -73,6 +79,22 @@ def packages(environment: Path) -> Iterator[Package]:
             licence=licence_of(cast(Message, found.metadata)),
             objects=tuple(objects),
         )
+
+
+def npm_packages(lock: Path) -> Iterator[tuple[Package, bool]]:
+    """Yields what npm's lock installs, and whether its code is in the pages that are served."""
+    for path, entry in sorted(json.loads(lock.read_text(encoding="utf-8"))["packages"].items()):
+        if not path:
+            continue
+        name, licence = path.rpartition("node_modules/")[2], entry.get("license", "not stated")
+        found = Package(name=name, version=entry["version"], licence=licence, objects=())
+        yield found, not entry.get("dev") and not entry.get("optional")
+
+
+def npm_problems_of(package: Package) -> Iterator[str]:
+    """Yields what may not be there; a package that says nothing of its licence may not either."""
+    if package.licence == "not stated" or _REFUSED.search(package.licence):
+        yield f"{package.name} is under {package.licence}."
 
 
 def licence_of(described: Message) -> str:

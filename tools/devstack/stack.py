@@ -27,6 +27,7 @@ _PEERS = {
     "editing": ("library",),
 }
 CREDENTIALS = "credentials.json"
+_CONSOLE = CHECKOUT / ".praxiscope" / "console"
 
 
 class Stack:
@@ -121,6 +122,7 @@ class Stack:
             f"{prefix}OTLP_ENDPOINT": settings.otlp_grpc,
             f"{prefix}TICKET_PUBLIC_KEY_FILE": str(self.secrets.ed25519_key("tickets")[1]),
             f"{prefix}STORE_ROOT": str(self._store_root) if settings.store_kind == "filesystem" else "",
+            f"{prefix}CONSOLE_ROOT": str(_CONSOLE) if _CONSOLE.is_dir() else "",
             **{f"{prefix}{name.upper()}_ADDRESS": settings.address(name.replace("_", "-")) for name in SERVICES},
         }
         url = f"http://{settings.address('gateway')}/readyz"

@@ -80,7 +80,9 @@ def print_status(settings: Settings) -> int:
             f"{part['name']:22}{part['pid']:>8}{ready:>7}{part['restart_count']:>10}{part['ready_s']:>9.1f}{resident_bytes / _MIB:>7.0f}\n"
         )
     sys.stdout.write(f"{'together':54}{total_bytes / _MIB:>9.0f}\n")
-    sys.stdout.write(f"Open http://{settings.address('gateway')}/docs, or type: .venv/bin/praxiscope --help\n")
+    sys.stdout.write(
+        f"Open http://{settings.address('gateway')}/ (/docs is the API), or type: .venv/bin/praxiscope --help\n"
+    )
     return 0 if state.is_ready else 1
 
 

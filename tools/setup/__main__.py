@@ -24,9 +24,10 @@ STATE = CHECKOUT / ".praxiscope"
 REQUIREMENTS = CHECKOUT / "requirements"
 UV = STATE / "bootstrap" / "bin" / "uv"
 _MIN_GO = (1, 26)
-_MIN_NODE = 18
+_MIN_NODE = (20, 19)
 _SAMPLE = "Sports2D/Demo/demo.mp4"
 _print_lock = threading.Lock()
+_node_lock = threading.Lock()  # several steps want Node at the same time, and one of them fetches it
 
 
 class SetupError(Exception):
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         if arguments[0] == "deploy":
             _deploy()
             return 0
-        with ThreadPoolExecutor(5) as pool:
+        with ThreadPoolExecutor(6) as pool:
             environment = pool.submit(_environment, arguments[0])
             gateway = pool.submit(_gateway)
             models = pool.submit(_models)
@@ -61,6 +62,7 @@ def main(arguments: Sequence[str]) -> int:
                 gateway,
                 models,
                 sample,
+                pool.submit(_console),
                 pool.submit(_kernels, is_needed=arguments[0] == "development"),
             ]
             if arguments[0] == "development":
@@ -149,6 +151,32 @@ def _gateway() -> None:
     _once("gateway", sources, build, program)
 
 
+def _console() -> None:
+    """Builds the web console; its packages are installed without running any of their scripts."""
+    folder = CHECKOUT / "console"
+    locks = [folder / "package.json", folder / "package-lock.json", folder / ".npmrc"]
+    npm = _npm()
+    _marker("node-folder").parent.mkdir(parents=True, exist_ok=True)
+    _marker("node-folder").write_text(str(Path(npm).parent), encoding="utf-8")
+    # Beside the machine's own Node, or the wheel's.
+    environment = {**os.environ, "PATH": f"{Path(npm).parent}:{os.environ['PATH']}"}
+
+    def install() -> None:
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        _run(command, folder=folder, environment=environment)
+
+    _once("console packages", locks, install, folder / "node_modules")
+    sources = [
+        *(path for name in ("src", "public", "tools") for path in (folder / name).rglob("*") if path.is_file()),
+        *(path for path in folder.iterdir() if path.suffix in {".ts", ".html", ".json"}),
+        CHECKOUT / "services" / "gateway" / "internal" / "docs" / "praxiscope.swagger.json",
+        *(CHECKOUT / "protos").rglob("*.proto"),
+    ]
+    inputs = sorted(path for path in sources if path.name != "generated.ts")
+    build = [npm, "run", "--silent", "build"]
+    _once("console", inputs, lambda: _run(build, folder=folder, environment=environment), STATE / "console")
+
+
 def _models() -> None:
     folder = CHECKOUT / ".venv-models"
     locks = [REQUIREMENTS / "models.txt", REQUIREMENTS / "triton.txt"]
@@ -231,11 +259,13 @@ def _go() -> str:
 def _npm() -> str:
     """Returns an npm: the machine's, or one from a wheel."""
     node, npm = shutil.which("node"), shutil.which("npm")
-    if node and npm and (match := re.search(r"v(\d+)", _output([node, "--version"]))) and int(match[1]) >= _MIN_NODE:
-        return npm
+    if node and npm and (match := re.search(r"v(\d+)\.(\d+)", _output([node, "--version"]))):
+        if (int(match[1]), int(match[2])) >= _MIN_NODE:
+            return npm
     folder = STATE / "node"
     lock = REQUIREMENTS / "node.txt"
-    _once("Node", [lock], lambda: _sync(folder, [lock]), folder / "bin" / "python")
+    with _node_lock:
+        _once("Node", [lock], lambda: _sync(folder, [lock]), folder / "bin" / "python")
     return str(folder / "bin" / "npm")
 
 

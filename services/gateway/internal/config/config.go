@@ -46,6 +46,7 @@ type Settings struct {
 	Backends       map[string]string         // host:port by proto package
 	TicketKey      ed25519.PublicKey         // checks tickets of uploads and downloads
 	StoreRoot      string                    // folder of a file system store; empty with S3
+	ConsoleRoot    string                    // folder of the console's files; empty serves none
 	AllowedOrigins []string                  // origins whose pages may call
 	TrustedProxies []netip.Prefix            // whose X-Forwarded-For is believed
 	Rates          map[typev1.RateClass]Rate // per caller; an address gets four times as much
@@ -77,6 +78,7 @@ func Read(lookup func(string) (string, bool)) (*Settings, error) {
 		MetricsAddress: r.optional("METRICS_ADDRESS"),
 		Backends:       map[string]string{},
 		StoreRoot:      r.optional("STORE_ROOT"),
+		ConsoleRoot:    r.folder("CONSOLE_ROOT"),
 		OTLPEndpoint:   r.optional("OTLP_ENDPOINT"),
 		AllowedOrigins: words(r.optional("ALLOWED_ORIGINS")),
 		MaxBodyBytes:   int64(r.number("MAX_BODY_BYTES", 6<<20)),
@@ -120,6 +122,18 @@ func (r *reader) text(name, fallback string) string {
 		r.problems = append(r.problems, fmt.Errorf("  %s%s is not set", prefix, name))
 	}
 	return fallback
+}
+
+func (r *reader) folder(name string) string {
+	value := r.optional(name)
+	if value != "" {
+		found, err := os.Stat(value)
+		if err == nil && !found.IsDir() {
+			err = errors.New("it is no folder")
+		}
+		r.note(name, err)
+	}
+	return value
 }
 
 func (r *reader) number(name string, fallback float64) float64 {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"praxiscope/gateway/internal/blobs"
+	"praxiscope/gateway/internal/session"
 )
 
 // other stands in metrics for whatever is not ours: whoever calls must not be able to make a new time series with each call.
@@ -29,7 +30,7 @@ var endpoints = sync.OnceValue(func() (known struct{ paths, words map[string]boo
 			known.words[name] = true
 		}
 	}
-	for _, path := range []string{"/", blobs.Path, "/docs", "/openapi.json", "/healthz", "/readyz"} {
+	for _, path := range []string{"/", blobs.Path, "/docs", "/openapi.json", "/healthz", "/readyz", session.Path, session.Path + "/renew", session.Path + "/end"} {
 		add(path)
 	}
 	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {

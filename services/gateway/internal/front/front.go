@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -31,7 +32,9 @@ import (
 	"praxiscope/gateway/internal/config"
 	"praxiscope/gateway/internal/docs"
 	"praxiscope/gateway/internal/guard"
+	"praxiscope/gateway/internal/pages"
 	"praxiscope/gateway/internal/proxy"
+	"praxiscope/gateway/internal/session"
 )
 
 // reconnecting says how soon a service that went away, or is still starting, is tried again: gRPC's own pauses grow to two minutes, and a service that
@@ -94,7 +97,7 @@ func newHandler(ctx context.Context, settings *config.Settings, backends proxy.B
 	if err != nil {
 		return nil, err
 	}
-	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(smallestGzipBytes), gzhttp.ContentTypes([]string{"application/json", "text/html", "text/css"}))
+	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(smallestGzipBytes), gzhttp.ContentTypes([]string{"application/json", "text/html", "text/css", "text/javascript"}))
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +107,9 @@ func newHandler(ctx context.Context, settings *config.Settings, backends proxy.B
 	routes.Handle("/openapi.json", compress(docs.OpenAPI()))
 	routes.Handle("/healthz", http.HandlerFunc(alive))
 	routes.Handle("/readyz", readiness(backends))
-	routes.Handle("/{$}", http.RedirectHandler("/docs", http.StatusFound))
+	sessions := session.New(backends["praxiscope.auth.v1"], front)
+	routes.Handle(session.Path, sessions)
+	routes.Handle(session.Path+"/", sessions)
 	compressed := compress(api)
 	routes.Handle("/v1/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if method, isBridge := bridges[r.URL.Path]; isBridge && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
@@ -124,9 +129,15 @@ func newHandler(ctx context.Context, settings *config.Settings, backends proxy.B
 		}
 		compressed.ServeHTTP(w, r)
 	}))
-	routes.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	missing := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		routingError(r.Context(), nil, nil, w, r, http.StatusNotFound)
-	}))
+	})
+	if settings.ConsoleRoot != "" {
+		routes.Handle("/", compress(pages.New(os.DirFS(settings.ConsoleRoot), missing)))
+	} else {
+		routes.Handle("/{$}", http.RedirectHandler("/docs", http.StatusFound))
+		routes.Handle("/", missing)
+	}
 	return front.wrap(routes), nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 
 	"praxiscope/gateway/internal/blobs"
 	"praxiscope/gateway/internal/status"
@@ -171,6 +172,18 @@ func (e *edge) clientAddress(r *http.Request) string {
 		}
 	}
 	return peer
+}
+
+// Metadata returns what goes along with a call of this request's.
+func (e *edge) Metadata(r *http.Request) metadata.MD { return callMetadata(r, e.clientAddress) }
+
+// IsSecure says whether the caller came over TLS: to us, or to a trusted proxy.
+func (e *edge) IsSecure(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	peer, _, err := net.SplitHostPort(r.RemoteAddr)
+	return err == nil && e.isTrusted(peer) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
 func (e *edge) isTrusted(address string) bool {

@@ -32,6 +32,7 @@ import (
 	visionv1 "praxiscope/gateway/gen/praxiscope/vision/v1"
 	"praxiscope/gateway/internal/guard"
 	"praxiscope/gateway/internal/proxy"
+	"praxiscope/gateway/internal/session"
 	"praxiscope/gateway/internal/status"
 )
 
@@ -102,6 +103,8 @@ func callMetadata(r *http.Request, clientAddress func(*http.Request) string) met
 	}
 	if authorization := r.Header.Get("Authorization"); authorization != "" {
 		carried.Set("authorization", authorization)
+	} else if credential := session.Credential(r); credential != "" {
+		carried.Set("authorization", "Bearer "+credential)
 	}
 	return carried
 }

@@ -1,0 +1,193 @@
+// What is under way: uploads of this page, and the project's operations.
+
+import { tell } from "../client/errors";
+import { call } from "../client/http";
+import { assetOfVersion, metadataOf, operations, problemOf, resultOf } from "../client/operations";
+import { useStore } from "../client/store";
+import { type UploadState, uploads, type Wish } from "../client/uploads";
+import type { Operation } from "../contract/generated";
+import { announce } from "../parts/announce";
+import { Link } from "../parts/router";
+import { ago, bytesInWords } from "../parts/words";
+
+const SHOWN_COUNT = 8;
+
+export function WorkPanel({ onChange }: { readonly onChange: (wish: Wish) => void }) {
+  const sent = useStore(uploads);
+  const listed = useStore(operations).slice(0, SHOWN_COUNT);
+  return (
+    <aside className="card" aria-labelledby="work">
+      <h2 id="work">Work</h2>
+      {sent.length === 0 && listed.length === 0 && <p className="soft small">What runs, and what came of it, is shown here.</p>}
+      <ul>
+        {sent.map((upload) => (
+          <li className="work" key={upload.id}>
+            <UploadItem upload={upload} onChange={onChange} />
+          </li>
+        ))}
+        {listed.map((operation) => (
+          <li className="work" key={operation.name}>
+            <OperationItem operation={operation} />
+          </li>
+        ))}
+      </ul>
+    </aside>
+  );
+}
+
+const STAGES: Readonly<Record<UploadState["stage"], string>> = {
+  packing: "Packing the photos",
+  checking: "Reading the file",
+  sending: "Uploading",
+  waiting: "Waiting for the connection; it goes on by itself",
+  finishing: "Checking what arrived",
+  done: "Uploaded",
+  failed: "Not uploaded",
+  cancelled: "Cancelled",
+};
+
+function UploadItem({ upload, onChange }: { readonly upload: UploadState; readonly onChange: (wish: Wish) => void }) {
+  const { id, stage, wish } = upload;
+  const isOver = stage === "done" || stage === "failed" || stage === "cancelled";
+  return (
+    <>
+      <h3>{wish.name}</h3>
+      <p className="small soft" role={stage === "waiting" ? "status" : undefined}>
+        {STAGES[stage]}
+        {stage === "sending" && ` · ${bytesInWords(upload.sentBytes)} of ${bytesInWords(upload.sizeBytes)}`}
+      </p>
+      {!isOver && <progress max={1} value={upload.progress} aria-label={`${wish.name}: ${STAGES[stage]}`} />}
+      {stage === "failed" && (
+        <p className="note bad" role="alert">
+          {upload.problem}
+          {upload.reason && <span className="small soft"> {upload.reason}</span>}
+        </p>
+      )}
+      <div className="row">
+        {stage === "done" && (
+          <Link className="button tight" to={`/${upload.asset?.name ?? ""}`}>
+            Open
+          </Link>
+        )}
+        {(stage === "failed" || stage === "cancelled") && (
+          <>
+            <button type="button" className="button tight" onClick={() => uploads.retry(id)} disabled={stage === "cancelled"}>
+              Try again
+            </button>
+            <button
+              type="button"
+              className="button tight"
+              onClick={() => {
+                uploads.forget(id);
+                onChange(wish);
+              }}
+            >
+              Change
+            </button>
+          </>
+        )}
+        {isOver ? (
+          <button type="button" className="button plain tight" onClick={() => uploads.forget(id)}>
+            Dismiss
+          </button>
+        ) : (
+          <button type="button" className="button tight" onClick={() => uploads.cancel(id)}>
+            Cancel
+          </button>
+        )}
+      </div>
+    </>
+  );
+}
+
+const METHODS: Readonly<Record<string, string>> = {
+  AnalyzeMotion: "Motion analysis",
+  ReconstructWorld: "World from pictures",
+  GenerateWorld: "World from words",
+  RenderTurntable: "Flight around a world",
+  RenderOverlay: "Drawn video",
+  ExportWorld: "Export of a world",
+  SaveWorld: "Edited world",
+  TrackDetections: "Tracking",
+};
+
+const STATES: Readonly<Record<string, string>> = {
+  STATE_QUEUED: "Waiting for a worker",
+  STATE_RUNNING: "Running",
+  STATE_RETRYING: "Trying again",
+  STATE_CANCELLING: "Being cancelled",
+  STATE_SUCCEEDED: "Done",
+  STATE_FAILED: "Failed",
+  STATE_CANCELLED: "Cancelled",
+};
+
+export function methodInWords(method: string | undefined): string {
+  const name = (method ?? "").split("/").at(-1) ?? "";
+  return METHODS[name] ?? name.replace(/([a-z])([A-Z])/g, "$1 $2");
+}
+
+export function OperationItem({ operation }: { readonly operation: Operation }) {
+  const metadata = metadataOf(operation);
+  const words = methodInWords(metadata.method);
+  const state = metadata.state ?? "STATE_UNSPECIFIED";
+  const problem = state === "STATE_CANCELLED" ? undefined : problemOf(operation);
+  const result = resultOf(operation);
+  const stage = metadata.stages?.find((item) => (item.progress ?? 0) > 0 && (item.progress ?? 0) < 1)?.name;
+  return (
+    <>
+      <h3>{words}</h3>
+      <p className="small soft">
+        {STATES[state] ?? "Running"}
+        {!operation.done && stage && ` · ${stage}`} · {ago(metadata.endTime ?? metadata.createTime)}
+      </p>
+      {!operation.done && (
+        <progress max={1} value={metadata.progress ?? 0} aria-label={`${words}: ${Math.round((metadata.progress ?? 0) * 100)} %`} />
+      )}
+      {!operation.done && metadata.message && <p className="small soft">{metadata.message}</p>}
+      {problem && (
+        <p className="note bad">
+          {problem.message} <span className="small soft">{problem.reason}</span>
+        </p>
+      )}
+      <div className="row">
+        {result && (
+          <Link className="button tight" to={`/${assetOfVersion(result)}`}>
+            Open
+          </Link>
+        )}
+        {!operation.done && state !== "STATE_CANCELLING" && (
+          <button type="button" className="button tight" onClick={() => void act(operation, "cancel")}>
+            Cancel
+          </button>
+        )}
+        {state === "STATE_FAILED" && (
+          <button type="button" className="button tight" onClick={() => void act(operation, "retry")}>
+            Try again
+          </button>
+        )}
+        {operation.done && (
+          <button type="button" className="button plain tight" onClick={() => void act(operation, "forget")}>
+            Dismiss
+          </button>
+        )}
+      </div>
+    </>
+  );
+}
+
+async function act(operation: Operation, verb: "cancel" | "retry" | "forget"): Promise<void> {
+  const name = operation.name ?? "";
+  try {
+    if (verb === "forget") {
+      // Forgetting answers with nothing that is read.
+      await call("OperationService_DeleteOperation", { path: { name } });
+      operations.drop(name);
+    } else {
+      const method = verb === "cancel" ? "OperationService_CancelOperation" : "OperationService_RetryOperation";
+      operations.put(await call(method, { path: { name }, body: {} }));
+    }
+  } catch (problem) {
+    announce(tell(problem));
+  }
+  operations.refresh();
+}
