@@ -99,12 +99,13 @@ def pod(tmp_path: Path) -> Iterator[Pod]:
 @pytest.mark.timeout(600)  # a dozen programs start, and machines are shared
 def test_an_empty_database_becomes_one_that_every_service_can_use(pod: Pod) -> None:
     databases = [name for name, row in SERVICES.items() if row.get("database")]
+    migrations = [f"migrate-{name}" for name, row in SERVICES.items() if row.get("migrate")]
     waiting = {
         name: pod.start(pod_of(find(rendered("light"), "Deployment", name))["initContainers"][0]) for name in databases
     }
     try:
         for _ in range(2):
-            for name in ("database-roles", "migrate-jobs", "migrate-auth", "migrate-library"):
+            for name in ("database-roles", "migrate-jobs", *migrations):
                 for container in containers_of(job(name)):
                     pod.run(container)
         for name, process in waiting.items():
