@@ -103,6 +103,8 @@ RUN go build -trimpath -ldflags="-s -w" -o /gateway .
 FROM scratch AS gateway
 COPY --from=gateway-build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=gateway-build /gateway /app/gateway
+# The console's pages as set-up made them (`make setup`), as the models are.
+COPY .praxiscope/console/ /app/console/
 WORKDIR /app
 USER 10001:10001
 ENTRYPOINT ["/app/gateway"]

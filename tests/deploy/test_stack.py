@@ -171,7 +171,7 @@ def test_a_service_reads_all_that_it_is_told_and_misses_nothing(
 
 def test_the_gateway_reads_all_that_it_is_told_and_misses_nothing(stack: Stack) -> None:
     source = CONFIG_GO.read_text(encoding="utf-8")
-    read = set(re.findall(r'r\.(?:text|optional|number|publicKey)\("([A-Z_]+)"', source))
+    read = set(re.findall(r'r\.(?:text|optional|number|publicKey|folder)\("([A-Z_]+)"', source))
     read |= set(re.findall(r'"praxiscope\.\w+\.v1":\s+"([A-Z_]+)"', source))
     told = {
         name.removeprefix("PRAXISCOPE_GATEWAY_")
