@@ -12,7 +12,10 @@ const INSIDE_OPERATIONS = [
   ["type/v1/operation.proto", ["OperationMetadata", "Stage"]],
   ["biomechanics/v1/motion_service.proto", ["AnalyzeMotionResponse"]],
   ["rendering/v1/world_rendering_service.proto", ["RenderTurntableResponse", "ExportWorldResponse"]],
-  ["generation/v1/generation_service.proto", ["ReconstructWorldResponse", "WorldQuality", "LeftOutPicture", "GenerateWorldResponse"]],
+  [
+    "generation/v1/generation_service.proto",
+    ["ReconstructWorldResponse", "WorldQuality", "LeftOutPicture", "GenerateWorldResponse", "ExtractMeshResponse"],
+  ],
   ["editing/v1/edit_service.proto", ["SaveWorldResponse"]],
 ];
 const PROTO_TYPES = { double: "number", float: "number", int32: "number", int64: "string", bool: "boolean", string: "string", bytes: "string" };

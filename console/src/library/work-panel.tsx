@@ -1,5 +1,6 @@
 // What is under way: uploads of this page, and the project's operations.
 
+import { useEffect } from "react";
 import { tell } from "../client/errors";
 import { call } from "../client/http";
 import { assetOfVersion, metadataOf, operations, problemOf, resultOf } from "../client/operations";
@@ -8,9 +9,12 @@ import { type UploadState, uploads, type Wish } from "../client/uploads";
 import type { Operation } from "../contract/generated";
 import { announce } from "../parts/announce";
 import { Link } from "../parts/router";
+import { useAnswer } from "../parts/use-answer";
 import { ago, bytesInWords } from "../parts/words";
 
 const SHOWN_COUNT = 8;
+// The training draws a new one as often.
+const PREVIEW_PERIOD_MS = 4000;
 
 export function WorkPanel({ onChange }: { readonly onChange: (wish: Wish) => void }) {
   const sent = useStore(uploads);
@@ -107,6 +111,7 @@ const METHODS: Readonly<Record<string, string>> = {
   RenderTurntable: "Flight around a world",
   RenderOverlay: "Drawn video",
   ExportWorld: "Export of a world",
+  ExtractMesh: "Surface of a world",
   SaveWorld: "Edited world",
   TrackDetections: "Tracking",
 };
@@ -144,6 +149,7 @@ export function OperationItem({ operation }: { readonly operation: Operation }) 
         <progress max={1} value={metadata.progress ?? 0} aria-label={`${words}: ${Math.round((metadata.progress ?? 0) * 100)} %`} />
       )}
       {!operation.done && metadata.message && <p className="small soft">{metadata.message}</p>}
+      {!operation.done && stage === "train" && <Preview name={operation.name ?? ""} />}
       {problem && (
         <p className="note bad">
           {problem.message} <span className="small soft">{problem.reason}</span>
@@ -173,6 +179,16 @@ export function OperationItem({ operation }: { readonly operation: Operation }) 
       </div>
     </>
   );
+}
+
+/** What a world looks like that is being trained; nothing where there is none yet. */
+function Preview({ name }: { readonly name: string }) {
+  const { value, again } = useAnswer(name, () => call("GenerationService_GetPreview", { path: { operation: name } }));
+  useEffect(() => {
+    const timer = setInterval(again, PREVIEW_PERIOD_MS);
+    return () => clearInterval(timer);
+  }, [again]);
+  return value?.content ? <img className="preview" src={`data:image/jpeg;base64,${value.content}`} alt="The world so far" /> : null;
 }
 
 async function act(operation: Operation, verb: "cancel" | "retry" | "forget"): Promise<void> {

@@ -294,7 +294,7 @@ type Motion struct {
 	Persons []*PersonSummary `protobuf:"bytes,5,rep,name=persons,proto3" json:"persons,omitempty"`
 	// What the reader must know, as in that there may have been more than six people.
 	Notes []string `protobuf:"bytes,6,rep,name=notes,proto3" json:"notes,omitempty"`
-	// The overlay's version, where one was drawn.
+	// The overlay's version, where one was drawn; in the answer of the analysis only. Later it is found among what was made of the motion (GetLineage).
 	Overlay       string `protobuf:"bytes,7,opt,name=overlay,proto3" json:"overlay,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
