@@ -55,3 +55,15 @@ def test_a_format_that_no_world_has_is_refused_before_anything_is_sent(
     )
     assert main(["generate", "a lake", "-o", "lake.docx"]) == 1
     assert ".spz" in capsys.readouterr().err
+    assert main(["mesh", "lake.ply", "-o", "lake.obj"]) == 1
+    assert "must end with .glb" in capsys.readouterr().err
+
+
+def test_a_folder_that_says_where_its_photos_were_taken_goes_as_it_is(photos: Path, tmp_path: Path) -> None:
+    (photos / "sparse" / "0").mkdir(parents=True)
+    for name in ("cameras.bin", "images.bin", "project.ini"):
+        (photos / "sparse" / "0" / name).write_bytes(b"x")
+    file, kind = collect([str(photos)], tmp_path)
+    assert kind == "KIND_IMAGE_SET"
+    with zipfile.ZipFile(file) as archive:
+        assert archive.namelist() == ["a.JPG", "b.jpg", "c.png", "sparse/0/cameras.bin", "sparse/0/images.bin"]

@@ -40,6 +40,7 @@ _RESPONSES: Mapping[str, type[Message]] = {
         world_rendering_service_pb2.RenderTurntableResponse,
         world_rendering_service_pb2.ExportWorldResponse,
         generation_service_pb2.ReconstructWorldResponse,
+        generation_service_pb2.ExtractMeshResponse,
         generation_service_pb2.GenerateWorldResponse,
         *EDITING_RESPONSES,
     )
@@ -211,6 +212,19 @@ class AsyncClient(EditingCalls):
         """Starts making a world from words and returns its operation's name."""
         body = {"prompt": prompt, "seed": seed, "gaussian_count": gaussian_count, "display_name": display_name}
         return await self._start(f"/v1/{self.profile.project}/worlds:generate", body, request_id)
+
+    async def extract_mesh(
+        self,
+        world: str,
+        *,
+        voxel_count: int = 0,
+        collider_face_count: int = 0,
+        display_name: str = "",
+        request_id: str = "",
+    ) -> str:
+        """Starts extracting a world's surface and returns its operation's name."""
+        body = {"voxel_count": voxel_count, "collider_face_count": collider_face_count, "display_name": display_name}
+        return await self._start(f"/v1/{world}:extractMesh", body, request_id)
 
     async def render_view(
         self,

@@ -89,6 +89,14 @@ def _add_worlds(commands: Any, common: argparse.ArgumentParser) -> None:  # noqa
     generate.add_argument("--gaussians", type=int, default=0, help="how many; by default 100,000")
     generate.add_argument("-o", "--output", required=True, metavar="FILE", help="world.spz, .ply, .splat, .glb, …")
 
+    mesh = commands.add_parser(
+        "mesh", parents=[common], help="extract a world's surface, and a coarse one to collide with"
+    )
+    mesh.add_argument("world", help="a file, or projects/…/assets/…[/versions/…]")
+    mesh.add_argument("--voxels", type=int, default=0, help="along the longest side; by default 160")
+    mesh.add_argument("--collider-faces", type=int, default=0, help="by default 10,000")
+    mesh.add_argument("-o", "--output", required=True, metavar="FILE.glb", help="FILE.collider.glb lies beside it")
+
     render = commands.add_parser("render", parents=[common], help="draw a world, or fly around it")
     render.add_argument("world", help="a file, or projects/…/assets/…[/versions/…]")
     render.add_argument("--azimuth-deg", type=float, default=0.0, help="counter-clockwise seen from above")

@@ -256,6 +256,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace, Screen], None]] = {
     "reconstruct": _with_client(worlds.reconstruct),
     "generate": _with_client(worlds.generate),
     "render": _with_client(worlds.render),
+    "mesh": _with_client(worlds.mesh),
     "edit": _with_client(editing.edit),
     "ops": _operations,
     "assets": _assets,

@@ -1,4 +1,4 @@
-"""Commands for worlds: `reconstruct`, `generate`, `render`."""
+"""Commands for worlds: `reconstruct`, `generate`, `render`, `mesh`."""
 
 from __future__ import annotations
 
@@ -77,10 +77,7 @@ def generate(options: argparse.Namespace, screen: Screen, client: Client, send: 
 
 def render(options: argparse.Namespace, screen: Screen, client: Client, send: Send, document: Document) -> None:
     """A world in, a picture or a flight around it out."""
-    if options.world.startswith("projects/"):
-        world = options.world if "/versions/" in options.world else f"{options.world}/versions/latest"
-    else:
-        world = send(client, options.world, "KIND_WORLD", screen).latest_version
+    world = _world_of(options.world, screen, client, send)
     orbit = {
         "azimuth_rad": math.radians(options.azimuth_deg),
         "elevation_rad": math.radians(options.elevation_deg),
@@ -106,6 +103,36 @@ def render(options: argparse.Namespace, screen: Screen, client: Client, send: Se
         {**document(response), "operation": operation, "files": [str(target)]},
         f"{response.frame_count} frames: {target}",
     )
+
+
+def mesh(options: argparse.Namespace, screen: Screen, client: Client, send: Send, document: Document) -> None:
+    """A world in, its surface out."""
+    target = Path(options.output)
+    if target.suffix != ".glb":
+        raise PraxiscopeError(f"{target} must end with .glb.", reason="UNKNOWN_WORLD_FORMAT")
+    world = _world_of(options.world, screen, client, send)
+    operation = client.extract_mesh(world, voxel_count=options.voxels, collider_face_count=options.collider_faces)
+    with screen.stage_bars(operation) as on_progress:
+        response = client.wait(operation, on_progress=on_progress)
+    files = {"mesh.glb": target, "collider.glb": target.with_name(f"{target.stem}.collider.glb")}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for path, saved in files.items():
+        client.download(response.asset_version, path, saved)
+    lines = [
+        f"{response.face_count} faces, {response.collider_face_count} to collide with; voxels of {response.voxel_m:.3g} a side",
+        *map(str, files.values()),
+    ]
+    screen.result(
+        {**document(response), "operation": operation, "files": [str(saved) for saved in files.values()]},
+        "\n".join(lines),
+    )
+
+
+def _world_of(named: str, screen: Screen, client: Client, send: Send) -> str:
+    """Returns a world's version: of the asset that is named, or of the file, once it is uploaded."""
+    if named.startswith("projects/"):
+        return named if "/versions/" in named else f"{named}/versions/latest"
+    return str(send(client, named, "KIND_WORLD", screen).latest_version)
 
 
 def collect(sources: Sequence[str], folder: Path) -> tuple[Path, str]:
