@@ -7,7 +7,7 @@ import av
 import cv2
 import pytest
 
-from praxiscope_worlds import GaussianWorld
+from praxiscope_worlds import GaussianWorld, Mesh
 from praxiscope_worlds.formats import read_world_file
 from tests.e2e.conftest import RunningStack
 from tests.e2e.test_journeys import run_command
@@ -62,6 +62,14 @@ class TestCreator:
         kept = read_world_file(tidy.read_bytes()).content
         assert isinstance(kept, GaussianWorld)
         assert 0 < len(kept) == said["gaussian_count"] < 20_000
+        surface = tmp_path / "surface.glb"
+        run_command(stack, "mesh", asset, "--voxels", "40", "--collider-faces", "300", "-o", str(surface))
+        fine, coarse = (
+            read_world_file(path.read_bytes()).content for path in (surface, tmp_path / "surface.collider.glb")
+        )
+        assert isinstance(fine, Mesh)
+        assert isinstance(coarse, Mesh)
+        assert len(fine.faces) > 300 >= len(coarse.faces) - 30
         lineage = run_command(stack, "assets", "lineage", asset)
         assert asset in lineage.stdout
 
