@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 
 from editing_service.core.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from editing_service.core.colors import base_colors, lab_from_srgb, srgb_from_lab, with_base_colors
-from editing_service.core.neighbours import build_tree, order_by_place, rings
+from editing_service.core.neighbours import QUERY_THREADS, build_tree, order_by_place, rings
 from editing_service.core.selections import Color
 from editing_service.core.state import EditState
 
@@ -151,7 +151,7 @@ def _screened_poisson(
     count = len(unknown_points)
     points = np.concatenate([unknown_points, known_points])
     neighbour_count = min(_NEIGHBOUR_COUNT, len(points) - 1)
-    distances, i_near = build_tree(points).query(unknown_points, k=neighbour_count + 1)
+    distances, i_near = build_tree(points).query(unknown_points, k=neighbour_count + 1, workers=QUERY_THREADS)
     distances, i_near = np.asarray(distances)[:, 1:], np.asarray(i_near, np.int64)[:, 1:]
     weights = _LAPLACE_FACTOR / neighbour_count / np.maximum(distances, max(min_distance_m, 1e-9)) ** 2
     i_row: IntArray = np.repeat(np.arange(count), neighbour_count)
