@@ -8,6 +8,7 @@ first on its path.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -91,7 +92,7 @@ def triton_command(
 
 
 def build_runtime(environment: Path, runtime: Path) -> None:
-    """Copies the server out of the wheel, once per version of it.
+    """Copies the server out of the wheel, once per version of it; of several who come at once one does, and the others wait.
 
     Args:
         environment: The model environment.
@@ -105,11 +106,16 @@ def build_runtime(environment: Path, runtime: Path) -> None:
     versions = sorted(path.name for path in packages.glob("nvidia_pytriton-*.dist-info"))
     if not versions or not wheel.is_dir():
         raise TritonError(f"nvidia-pytriton is not installed in {environment}; install requirements/triton.txt there")
-    marker = runtime / "wheel"
-    if marker.is_file() and marker.read_text() == versions[-1]:
+    if _is_built(runtime, versions[-1]):
         return
     runtime.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=runtime.parent, prefix=".triton-") as folder:
+    with (
+        (runtime.parent / f".{runtime.name}.lock").open("w") as lock,
+        tempfile.TemporaryDirectory(dir=runtime.parent, prefix=".triton-") as folder,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)  # given back when the file is closed, also by a process that dies
+        if _is_built(runtime, versions[-1]):
+            return
         made = Path(folder) / "new"
         for part in ("bin", "backends", "caches"):
             shutil.copytree(wheel / part, made / part)
@@ -121,6 +127,11 @@ def build_runtime(environment: Path, runtime: Path) -> None:
         if runtime.exists():
             os.rename(runtime, Path(folder) / "old")
         os.rename(made, runtime)
+
+
+def _is_built(runtime: Path, version: str) -> bool:
+    marker = runtime / "wheel"
+    return marker.is_file() and marker.read_text() == version
 
 
 @dataclass(frozen=True, kw_only=True)
