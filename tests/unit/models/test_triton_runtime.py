@@ -4,7 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
-from tools.devstack.triton import build_runtime
+import pytest
+
+from tools.devstack import triton
 
 PACKAGES = "lib/python3.11/site-packages"
 COMERS = 6
@@ -23,7 +25,18 @@ def lay_out(environment: Path, version: str) -> None:
     (environment / PACKAGES / f"nvidia_pytriton-{version}.dist-info").mkdir()
 
 
-def test_who_comes_at_once_finds_one_whole_copy_and_a_newer_wheel_replaces_it(tmp_path: Path) -> None:
+def test_who_comes_at_once_finds_one_whole_copy_and_a_newer_wheel_replaces_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[str] = []
+    copytree = triton.shutil.copytree
+
+    def count(source: Path, *others: object, **options: object) -> None:
+        if Path(source).name in {"bin", "backends", "caches"}:  # it calls itself for what lies below
+            copied.append(Path(source).name)
+        copytree(source, *others, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(triton.shutil, "copytree", count)
     environment, runtime = tmp_path / "environment", tmp_path / "state" / "triton"
     for version in ("1.0", "1.1"):
         lay_out(environment, version)
@@ -31,11 +44,13 @@ def test_who_comes_at_once_finds_one_whole_copy_and_a_newer_wheel_replaces_it(tm
 
         def come(together: Barrier = together) -> None:
             together.wait()
-            build_runtime(environment, runtime)
+            triton.build_runtime(environment, runtime)
 
         with ThreadPoolExecutor(COMERS) as pool:
             for comer in [pool.submit(come) for _ in range(COMERS)]:
                 comer.result()
+        assert sorted(copied) == ["backends", "bin", "caches"], "one copied, the others waited"
+        copied.clear()
         assert version in (runtime / "wheel").read_text()
         assert (runtime / "bin" / "39.so").read_text() == version
         assert [path.name for path in runtime.parent.iterdir() if path.name != ".triton.lock"] == ["triton"]
