@@ -99,7 +99,7 @@ def telemetry_stage(metrics: Metrics) -> Stage:
             except TimeoutError:
                 status = grpc.StatusCode.DEADLINE_EXCEEDED
                 raise
-            except Exception:
+            except Exception:  # nothing is swallowed: it is counted as what it will be answered as, and goes on
                 status = grpc.StatusCode.INTERNAL
                 _mark(span, "INTERNAL")
                 raise

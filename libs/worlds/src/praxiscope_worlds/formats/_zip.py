@@ -53,6 +53,7 @@ def read_zip(check: Check, data: memoryview) -> dict[str, bytes]:
                         check.limit(total, check.limits.max_expanded_bytes, "bytes after decompression")
                         pieces.append(piece)
                 files[entry.filename] = b"".join(pieces)
+    # zipfile's RuntimeError is an encrypted entry, its NotImplementedError a compression that it does not know.
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError, RuntimeError) as error:
         check.fail(FindingCode.INCONSISTENT, "zip", f"it cannot be unpacked: {str(error)[:120]}")
     return files

@@ -30,6 +30,8 @@ from praxiscope_media import (
     read_image_header,
 )
 
+# What zipfile raises over archives that are broken, encrypted (RuntimeError) or compressed in a way it does not know (NotImplementedError).
+UNREADABLE_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError)
 # Side of the grey thumbnails that near duplicates are found by.
 _THUMBNAIL_PX = 32
 # Grey levels by which thumbnails of one picture, encoded twice or made smaller, differ at most (root mean square, brightness taken out): 0.5 is seen at
@@ -156,7 +158,7 @@ class PhotoReader:
         try:
             with zipfile.ZipFile(file) as archive:
                 yield from self.files(self._entries(archive))
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError) as error:
+        except UNREADABLE_ZIP as error:
             raise PhotoArchiveError(f"the zip cannot be unpacked: {str(error)[:120]}") from error
 
     def video(self, file: BinaryIO, *, wanted_count: int, media_limits: MediaLimits | None = None) -> Iterator[Photo]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 
-from generation_service.adapters.photos import Photo, PhotoArchiveError, PhotoReader
+from generation_service.adapters.photos import UNREADABLE_ZIP, Photo, PhotoArchiveError, PhotoReader
 from generation_service.adapters.posed_input import (
     InputView,
     PosedInput,
@@ -55,7 +54,7 @@ def find_poses_file(file: BinaryIO) -> PosesFile | None:
     try:
         with zipfile.ZipFile(file) as archive:
             names = set(archive.namelist())
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+    except UNREADABLE_ZIP as error:
         raise PhotoArchiveError(f"the zip cannot be unpacked: {str(error)[:120]}") from error
     folders = sorted({posixpath.dirname(name) for name in names}, key=lambda folder: (folder.count("/"), folder))
     for folder in folders:
@@ -117,7 +116,7 @@ def _read_poses(file: BinaryIO, poses_file: PosesFile) -> PosedInput:
     try:
         with zipfile.ZipFile(file) as archive:
             parts = [_read_entry(archive, posixpath.join(poses_file.folder, name)) for name in poses_file.names]
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError) as error:
+    except UNREADABLE_ZIP as error:
         raise PhotoArchiveError(f"the zip cannot be unpacked: {str(error)[:120]}") from error
     if poses_file.names == (_TRANSFORMS,):
         return read_transforms(parts[0])
