@@ -19,8 +19,8 @@ import type { View } from "./cameras";
 import { Splats } from "./splats";
 import { Walking } from "./walking";
 
-/** What Spark's workers leave behind where they are ended in the middle of their work; nobody waits for it any more. */
-const ENDED_WORK = "Worker terminate";
+/** What Spark's sorting throws where its worker or its targets are taken from it in the middle of its work; nobody waits for it any more. */
+const ENDED_WORK: readonly unknown[] = ["Worker terminate", "No target"];
 const DEFAULT_FIELD_RAD = 0.9;
 const MAX_PIXEL_RATIO = 2;
 /** What a Gaussian covers beyond its own extent, in pixels squared; 3DGS's filter. */
@@ -207,6 +207,9 @@ export class Viewer {
     this.#orbit.dispose();
     this.#walking.dispose();
     this.#mesh?.dispose();
+    clearTimeout(this.#spark.updateTimeoutId);
+    clearTimeout(this.#spark.sortTimeoutId);
+    this.#spark.sortDirty = false;
     this.#spark.dispose();
     this.#renderer.dispose();
   }
@@ -258,5 +261,5 @@ export class Viewer {
 
 function passOverEndedWork(event: PromiseRejectionEvent): void {
   const said: unknown = event.reason instanceof Error ? event.reason.message : event.reason;
-  if (said === ENDED_WORK) event.preventDefault();
+  if (ENDED_WORK.includes(said)) event.preventDefault();
 }
