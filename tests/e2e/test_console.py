@@ -274,16 +274,6 @@ class TestWorld:
         expect(other.locator("canvas[data-ready=true]")).to_be_visible(timeout=_INTERACTIVE_MAX_MS)
         assert wait_for_other_view(other, "").split(",")[0] == there.split(",")[0]
 
-    def test_it_is_left_while_it_is_drawn(self, opened: Opener, world: str) -> None:
-        page = opened()
-        for pause_ms in (0, 40, 80, 120, 160, 200):
-            page.goto(f"/{world}")
-            expect(page.locator("canvas[data-ready=true]")).to_be_visible(timeout=_LONG_MS)
-            page.keyboard.press("ArrowLeft")  # turns the camera: the Gaussians are sorted anew
-            page.wait_for_timeout(pause_ms)
-            page.get_by_role("navigation", name="Where you are").get_by_role("link", name="Library").click()
-            expect(page.get_by_role("heading", name="Library")).to_be_visible()
-
     def test_it_is_handed_on(self, opened: Opener, world: str, tmp_path: Path) -> None:
         page = opened(f"/{world}", width_px=360, theme="dark")
         expect(page.locator("canvas[data-ready=true]")).to_be_visible(timeout=_INTERACTIVE_MAX_MS)
