@@ -515,6 +515,49 @@ class TestEditing:
         page.get_by_role("region", name="Edits").get_by_role("button", name="Undo").click()
         _expect_red(page, canvas, is_there=True)
 
+    def test_copies_light_other_worlds_and_comparisons(self, opened: Opener, stack: RunningStack, room: Path) -> None:
+        with Client(stack.profile) as client:
+            asset = client.upload(room, kind="KIND_WORLD", display_name="A room to fill")
+        page = opened(f"/{asset.name}", width_px=360)
+        expect(page.locator("canvas[data-ready=true]")).to_be_visible()
+        page.get_by_role("button", name="Edit", exact=True).click()
+        page.get_by_role("button", name="Start editing").click()
+        changes, edits = page.get_by_role("region", name="Change"), page.get_by_role("region", name="Edits")
+        for axis, value in zip("xyz", _FLOATER_AT, strict=True):
+            page.get_by_label(f"Middle {axis}").fill(str(value))
+            page.get_by_label(f"Lengths {axis}").fill("1")
+        page.get_by_role("button", name="Select", exact=True).click()
+        expect(page.get_by_text(f"{_FLOATER_COUNT} of 4,008 Gaussians selected.")).to_be_visible()
+        changes.get_by_text("Move, copy").click()
+        changes.get_by_label("By x").fill("1")
+        changes.get_by_role("button", name="Put a copy there").click()
+        expect(page.get_by_text(f"{_FLOATER_COUNT} added.").first).to_be_visible()
+
+        changes.get_by_text("Light", exact=True).click()
+        changes.get_by_label("Height").fill("60")
+        changes.get_by_role("button", name="Light it").click()
+        expect(page.get_by_text(re.compile(r"\d changed\.")).first).to_be_visible()
+
+        changes.get_by_text("Put in another world").click()
+        changes.get_by_label("World or mesh").select_option(label="A room to fill")
+        changes.get_by_role("button", name="Put it in").click()
+        expect(page.get_by_text("4,008 added.").first).to_be_visible()
+        expect(edits.get_by_role("listitem")).to_have_count(3)
+        assert accessibility_problems(page) == []
+        assert not is_too_wide(page)
+
+        edits.get_by_text("Branches", exact=True).click()
+        edits.get_by_role("button", name="Compare").click()
+        expect(
+            edits.get_by_text(re.compile(r"^Against the world itself: 4,016 more, .*of another colour\.$"))
+        ).to_be_visible()
+
+        # What surrounds nothing is told, and nothing is lost.
+        page.get_by_role("button", name="Invert").click()
+        changes.get_by_role("button", name="Fill the hole").click()
+        expect(page.get_by_role("alert")).to_contain_text("HOLE_NOT_FOUND")
+        expect(edits.get_by_role("listitem")).to_have_count(3)
+
     @staticmethod
     def _brush_over(page: Page, canvas: Locator, place_px: tuple[float, float]) -> None:
         """Draws a short, wide stroke over a place of the picture."""

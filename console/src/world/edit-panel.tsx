@@ -4,14 +4,14 @@ import { call } from "../client/http";
 import { assetOfVersion, finish, metadataOf } from "../client/operations";
 import { session } from "../client/session";
 import { useStore } from "../client/store";
-import type { Asset, AssetVersion, Edit, EditOperation, EditStack, SaveWorldResponse } from "../contract/generated";
-import { announce } from "../parts/announce";
+import type { Asset, AssetVersion, DiffEditsResponse, EditStack, SaveWorldResponse } from "../contract/generated";
 import { Problem } from "../parts/problem";
 import { Link } from "../parts/router";
 import { useAnswer } from "../parts/use-answer";
 import { ago, count } from "../parts/words";
+import { Changes, outcomeOf } from "./edit-changes";
 import { EditSession, type Together } from "./edit-session";
-import { colourOf, Numbers, SelectionTools } from "./edit-tools";
+import { SelectionTools } from "./edit-tools";
 import type { Viewer } from "./viewer";
 
 const LISTED_COUNT = 100;
@@ -163,101 +163,6 @@ function Selected({ edit, viewer, isBusy }: { readonly edit: EditSession; readon
   );
 }
 
-interface ChangesProps {
-  readonly edit: EditSession;
-  readonly viewer: Viewer;
-  readonly isBusy: boolean;
-  readonly hasSelection: boolean;
-}
-
-function Changes({ edit, viewer, isBusy, hasSelection }: ChangesProps) {
-  const [colour, setColour] = useState("#7aa37a");
-  const [shift, setShift] = useState<readonly [number, number, number]>([0, 0, 0]);
-  const [turnDeg, setTurnDeg] = useState(0);
-  const [scale, setScale] = useState(1);
-  const apply = async (operation: EditOperation, words: string) => {
-    const done = await edit.apply(operation, words);
-    if (done) announce(outcomeOf(done), "Undo", () => void edit.undo());
-  };
-  const needs = isBusy || !hasSelection;
-  const half = (turnDeg * Math.PI) / 360;
-  return (
-    <section className="card stack tight" aria-labelledby="change">
-      <h2 id="change">Change</h2>
-      <div className="row">
-        <button type="button" className="button tight" disabled={needs} onClick={() => void apply({ delete: {} }, "Deleting…")}>
-          Delete
-        </button>
-        <button type="button" className="button tight" disabled={needs} onClick={() => void apply({ crop: {} }, "Cropping…")}>
-          Keep only this
-        </button>
-        <button type="button" className="button tight" disabled={isBusy} onClick={() => void apply({ removeFloaters: {} }, "Looking for floaters…")}>
-          Remove floaters
-        </button>
-        <button type="button" className="button tight" disabled={isBusy} onClick={() => void apply({ levelGround: {} }, "Levelling…")}>
-          Level the ground
-        </button>
-      </div>
-      <details>
-        <summary>Colour</summary>
-        <form
-          className="row"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void apply({ recolor: { target: colourOf(colour) } }, "Colouring…");
-          }}
-        >
-          <label className="row">
-            <input type="color" value={colour} onChange={(event) => setColour(event.target.value)} /> New colour
-          </label>
-          <button type="submit" className="button tight" disabled={needs}>
-            Colour it
-          </button>
-        </form>
-      </details>
-      <details>
-        <summary>Move, turn, scale</summary>
-        <form
-          className="stack tight"
-          onSubmit={(event) => {
-            event.preventDefault();
-            const [x, y, z] = shift;
-            void apply({ transform: { translation: { x, y, z }, rotation: { w: Math.cos(half), x: 0, y: Math.sin(half), z: 0 }, scale } }, "Moving…");
-          }}
-        >
-          <Numbers words="By" value={shift} step={(viewer.splats?.radius ?? 1) / 50} onChange={setShift} />
-          <div className="three">
-            <label className="field">
-              <span>Turn, °</span>
-              <input type="number" step="any" value={turnDeg} onChange={(event) => setTurnDeg(event.target.valueAsNumber || 0)} />
-            </label>
-            <label className="field">
-              <span>Times</span>
-              <input type="number" step="any" min={0.001} max={1000} value={scale} onChange={(event) => setScale(event.target.valueAsNumber || 1)} />
-            </label>
-          </div>
-          <div>
-            <button type="submit" className="button tight" disabled={needs}>
-              Move it
-            </button>
-          </div>
-        </form>
-      </details>
-    </section>
-  );
-}
-
-/** What an edit did, in a few words. */
-function outcomeOf(edit: Edit): string {
-  const parts = [
-    [edit.removedCount, "taken away"],
-    [edit.changedCount, "changed"],
-    [edit.addedCount, "added"],
-  ] as const;
-  const words = parts.filter(([number]) => (number ?? 0) > 0).map(([number, what]) => `${(number ?? 0).toLocaleString("en")} ${what}`);
-  return words.length > 0 ? `${words.join(", ")}.` : "Nothing had to be changed.";
-}
-
 function History({ edit, stack, isBusy }: { readonly edit: EditSession; readonly stack: EditStack; readonly isBusy: boolean }) {
   const { line } = edit;
   const submit = (event: FormEvent<HTMLFormElement>) => {
@@ -312,10 +217,66 @@ function History({ edit, stack, isBusy }: { readonly edit: EditSession; readonly
               Branch
             </button>
           </form>
+          <Comparison edit={edit} stack={stack} />
         </div>
       </details>
     </section>
   );
+}
+
+/** How what is shown differs from another branch, or from the world that all began with. */
+function Comparison({ edit, stack }: { readonly edit: EditSession; readonly stack: EditStack }) {
+  const [found, setFound] = useState<{ readonly with: string; readonly etag: string; readonly diff: DiffEditsResponse }>();
+  const [problem, setProblem] = useState<unknown>();
+  const compare = async (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const branch = String(new FormData(event.currentTarget).get("other") ?? "");
+    setProblem(undefined);
+    try {
+      setFound({ with: branch || "the world itself", etag: stack.etag ?? "", diff: await edit.compareWith(branch) });
+    } catch (error) {
+      setProblem(error);
+    }
+  };
+  return (
+    <>
+      <form className="row" onSubmit={(event) => void compare(event)}>
+        <label className="field">
+          <span>Compare with</span>
+          <select name="other">
+            <option value="">the world itself</option>
+            {stack.branches
+              ?.filter(({ name }) => name !== stack.currentBranch)
+              .map(({ name }) => (
+                <option key={name} value={name}>
+                  {name}
+                </option>
+              ))}
+          </select>
+        </label>
+        <button type="submit" className="button tight">
+          Compare
+        </button>
+      </form>
+      {problem !== undefined && <Problem problem={problem} />}
+      {found?.etag === stack.etag && found && (
+        <p role="status" className="small">
+          Against {found.with}: {differenceOf(found.diff)}
+        </p>
+      )}
+    </>
+  );
+}
+
+function differenceOf(diff: DiffEditsResponse): string {
+  const parts = [
+    [diff.addedCount, "more"],
+    [diff.removedCount, "fewer"],
+    [diff.movedCount, "moved"],
+    [diff.recoloredCount, "of another colour"],
+  ] as const;
+  const words = parts.filter(([number]) => (number ?? 0) > 0).map(([number, what]) => `${(number ?? 0).toLocaleString("en")} ${what}`);
+  return words.length > 0 ? `${words.join(", ")}.` : "no difference.";
 }
 
 function Saving({ edit, asset }: { readonly edit: EditSession; readonly asset: Asset }) {

@@ -4,7 +4,7 @@ import { PlatformError } from "../client/errors";
 import { call, newRequestId } from "../client/http";
 import { session } from "../client/session";
 import { Store } from "../client/store";
-import type { Edit, EditOperation, EditStack, Operation, SelectGaussiansResponse, Selection } from "../contract/generated";
+import type { DiffEditsResponse, Edit, EditOperation, EditStack, Operation, SelectGaussiansResponse, Selection } from "../contract/generated";
 import { bytesOf, maskOf, rowsOf } from "./mask";
 import type { Snapshot, Splats } from "./splats";
 import type { Viewer } from "./viewer";
@@ -172,6 +172,14 @@ export class EditSession extends Store<EditState> {
       const body = { etag: this.value.stack.etag ?? "", branch };
       this.#set({ stack: await call("EditService_CreateBranch", { path: { name: this.#name }, body }) });
     });
+  }
+
+  /** How what is shown differs from a branch's head; from the world that all began with where none is named. */
+  compareWith(branch: string): Promise<DiffEditsResponse> {
+    const { stack } = this.value;
+    const other = stack.branches?.find(({ name }) => name === branch);
+    const query = { fromEditId: other?.headId || BASE, toEditId: headOf(stack) || BASE };
+    return call("EditService_DiffEdits", { path: { name: this.#name }, query });
   }
 
   /** Has a new world made of what is shown. */
