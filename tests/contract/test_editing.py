@@ -242,6 +242,31 @@ async def test_rows_are_read_in_parts_and_dead_ones_cannot_be_seen(tenant: Tenan
 
 
 @covers(APPLY)
+@covers(APPLY, "REQUEST_ID_REUSED")
+async def test_an_edit_that_is_asked_for_again_is_done_once_and_told_the_same(tenant: Tenant) -> None:
+    stack, request_id = await a_stack(tenant), str(uuid.uuid4())
+    asked: dict[str, Any] = {
+        "etag": stack.etag,
+        "operation": TAKE_AWAY,
+        "selection": RIGHT_HALF,
+        "request_id": request_id,
+    }
+    both = await asyncio.gather(*(ask(tenant, APPLY, name=stack.name, **asked) for _ in range(2)))
+    first, second = (answer.message for answer in both)
+    assert first == second
+    stack.etag = first.etag
+    later = await apply(tenant, stack, _Operation(transform={"translation": {"x": 1}}))
+    third = (await ask(tenant, APPLY, name=stack.name, **asked)).message
+    assert third.edit == first.edit
+    assert third.removed_mask == first.removed_mask
+    assert third.etag == later.etag, "what the stack is now"
+    read = (await ask(tenant, GET, name=stack.name)).message
+    assert [edit.id for edit in read.edits] == [first.edit.id, later.edit.id]
+    other = {**asked, "selection": NOTHING}
+    (await ask(tenant, APPLY, name=stack.name, **other)).fails("REQUEST_ID_REUSED")
+
+
+@covers(APPLY)
 async def test_an_edit_says_what_it_did_and_that_nothing_else_changed(tenant: Tenant) -> None:
     stack = await a_stack(tenant)
     done_ = await apply(tenant, stack, TAKE_AWAY, RIGHT_HALF)

@@ -121,7 +121,7 @@ export class EditSession extends Store<EditState> {
   apply(operation: EditOperation, words: string): Promise<Edit | undefined> {
     return this.#work(words, async () => {
       const { stack, selected } = this.value;
-      const body = { etag: stack.etag ?? "", operation, ...(selected ? { selection: selected.selection } : {}) };
+      const body = { etag: stack.etag ?? "", operation, requestId: newRequestId(), ...(selected ? { selection: selected.selection } : {}) };
       const answer = await call("EditService_ApplyEdit", { path: { name: this.#name }, body });
       const edit = answer.edit ?? {};
       this.splats.unmark();

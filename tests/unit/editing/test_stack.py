@@ -81,6 +81,8 @@ def pushing(stack: EditStack, edit_id: str) -> EditStack:
         elapsed_ms=1,
         creator="users/u",
         create_time=NOW,
+        request_id="",
+        request_sha256=b"",
     )
     return pushed(stack, edit)
 

@@ -71,19 +71,27 @@ class EditingCalls:
         return _read(answer, edit_service_pb2.ReadGaussiansResponse())
 
     async def apply_edit(
-        self, stack: str, operation: Mapping[str, Any], *, etag: str, selection: Mapping[str, Any] | None = None
+        self,
+        stack: str,
+        operation: Mapping[str, Any],
+        *,
+        etag: str,
+        selection: Mapping[str, Any] | None = None,
+        request_id: str = "",
     ) -> edit_service_pb2.ApplyEditResponse:
         """Applies an operation to a selection, both as the contract's JSON; without a selection, to everything.
 
         Raises:
-            PraxiscopeError: `ETAG_MISMATCH` where somebody was faster; read the stack again. A call that broke off may have been done: the etag says so.
+            PraxiscopeError: `ETAG_MISMATCH` where somebody was faster; read the stack again.
         """
-        body: dict[str, Any] = {"etag": etag, "operation": operation}
+        body: dict[str, Any] = {
+            "etag": etag,
+            "operation": operation,
+            "request_id": request_id or str(uuid.uuid4()),
+        }
         if selection is not None:
             body["selection"] = selection
-        answer = await self.transport.call(
-            "POST", f"/v1/{stack}:apply", body, is_repeatable=False, timeout_s=_TIMEOUT_S
-        )
+        answer = await self.transport.call("POST", f"/v1/{stack}:apply", body, is_repeatable=True, timeout_s=_TIMEOUT_S)
         return _read(answer, edit_service_pb2.ApplyEditResponse())
 
     async def undo_edit(self, stack: str, *, etag: str) -> edit_stack_pb2.EditStack:

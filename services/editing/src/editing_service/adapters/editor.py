@@ -18,7 +18,7 @@ from editing_service.adapters.world_states import WorldStates, moved_on
 from editing_service.core.compare import Difference, bounds_of, compare
 from editing_service.core.consistency import Consistency, check_consistency
 from editing_service.core.edits import Operation, Outcome, Surroundings, apply, may_touch
-from editing_service.core.errors import QueueFullError
+from editing_service.core.errors import EtagMismatchError, QueueFullError
 from editing_service.core.rows import rows_as_drawn
 from editing_service.core.selections import Everything, Selection, bits_of, select
 from editing_service.core.stack import (
@@ -150,15 +150,29 @@ class Editor:
             to_ids=tuple(second_line),
         )
 
-    async def apply(self, request: _Apply) -> Applied:
-        """Applies an edit to the current branch of a stack.
+    async def apply(self, request: _Apply, *, request_sha256: bytes) -> Applied:
+        """Applies an edit to the current branch of a stack; a repeated request id gives the edit that it made before.
 
         Raises:
             EtagMismatchError: The stack has changed since its etag was read.
+            RequestIdReusedError: The request id came with another request before.
             DomainError: The edit cannot be done; see `core.edits.apply`.
         """
-        started_s = time.perf_counter()
         stack = await self._stacks.find(request.name)
+        made = await self._stacks.edit_made_before(request.name, request.request_id, request_sha256)
+        if made is None:
+            try:
+                return await self._apply_anew(stack, request, request_sha256)
+            except EtagMismatchError:
+                # of two calls at once with one request id, the other was faster
+                made = await self._stacks.edit_made_before(request.name, request.request_id, request_sha256)
+                if made is None:
+                    raise
+                stack = await self._stacks.find(request.name)
+        return await self._told_again(stack, made)
+
+    async def _apply_anew(self, stack: EditStack, request: _Apply, request_sha256: bytes) -> Applied:
+        started_s = time.perf_counter()
         check_etag(stack, request.etag)
         stored = _stored(request)
         check_room(stack, stored.ByteSize())
@@ -170,12 +184,31 @@ class Editor:
             before = await self._states.at(stack, stack.current.head_id, token=token)
             surroundings = await self._states.surroundings(before, operation, token=token)
             done = await self._in_thread(lambda: _do(before, selection, operation, surroundings))
-            edit = _edit(stack, stored, done, elapsed_ms=1e3 * (time.perf_counter() - started_s))
+            edit = _edit(
+                stack,
+                stored,
+                done,
+                elapsed_ms=1e3 * (time.perf_counter() - started_s),
+                request_id=request.request_id,
+                request_sha256=request_sha256,
+            )
             changed = await self._stacks.push(
                 request.name, etag=request.etag, edit=edit, change=lambda found: pushed(found, edit)
             )
             self._states.kept.put((request.name, edit.edit_id), done.kept)
-            return await self._in_thread(lambda: _applied(edit, changed, before, done))
+            return await self._in_thread(lambda: _applied(edit, changed, before, done.difference))
+
+    async def _told_again(self, stack: EditStack, edit: Edit) -> Applied:
+        """Says what an edit did: the same, and the stack's etag of now."""
+        async with self._turn():
+            token = await self._identity.token_for_caller()
+            before = await self._states.at(stack, edit.parent_id, token=token)
+            after = await self._states.at(stack, edit.edit_id, token=token)
+            return await self._in_thread(
+                lambda: _applied(
+                    edit, stack, before, compare(before.state, after.state, shared_count=len(before.state))
+                )
+            )
 
     async def _pin(self, stored: _Apply, token: str) -> None:
         """Writes the number of the version that is put in, and its file, so that the edit stays what it is."""
@@ -240,7 +273,9 @@ def _stored(request: _Apply) -> _Apply:
     return stored
 
 
-def _edit(stack: EditStack, stored: _Apply, done: _Done, *, elapsed_ms: float) -> Edit:
+def _edit(
+    stack: EditStack, stored: _Apply, done: _Done, *, elapsed_ms: float, request_id: str, request_sha256: bytes
+) -> Edit:
     state, difference = done.outcome.state, done.difference
     return Edit(
         edit_id=names.new_id(),
@@ -258,11 +293,12 @@ def _edit(stack: EditStack, stored: _Apply, done: _Done, *, elapsed_ms: float) -
         elapsed_ms=elapsed_ms,
         creator=current_caller().subject,
         create_time=datetime.now(timezone.utc),
+        request_id=request_id,
+        request_sha256=request_sha256,
     )
 
 
-def _applied(edit: Edit, stack: EditStack, before: KeptState, done: _Done) -> Applied:
-    difference = done.difference
+def _applied(edit: Edit, stack: EditStack, before: KeptState, difference: Difference) -> Applied:
     return Applied(
         edit=edit,
         etag=stack.etag,

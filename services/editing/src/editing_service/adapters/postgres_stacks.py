@@ -21,7 +21,7 @@ _STACK: LiteralString = (
 )
 _EDIT: LiteralString = (
     "edit_id, parent_id, request, summary, selected_count, changed_count, removed_count, added_count, gaussian_count, row_count, bounds, consistency,"
-    " elapsed_ms, creator, create_time"
+    " elapsed_ms, creator, create_time, request_id, request_sha256"
 )
 
 
@@ -129,7 +129,7 @@ async def add_edit(connection: Connection, project_id: str, stack_id: str, numbe
     bounds = None if edit.bounds is None else [*edit.bounds.min_m.tolist(), *edit.bounds.max_m.tolist()]
     await connection.execute(
         f"INSERT INTO editing.edit (project_id, stack_id, number, {_EDIT})"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             project_id,
             stack_id,
@@ -149,8 +149,31 @@ async def add_edit(connection: Connection, project_id: str, stack_id: str, numbe
             edit.elapsed_ms,
             edit.creator,
             edit.create_time,
+            edit.request_id or None,
+            edit.request_sha256,
         ],
     )
+
+
+async def find_edit(
+    connection: Connection, project_id: str, stack_id: str, request_id: str, request_sha256: bytes
+) -> Edit | None:
+    """Returns the edit that a request id made before; None where it made none.
+
+    Raises:
+        RequestIdReusedError: If it came with another request.
+    """
+    cursor = await connection.execute(
+        f"SELECT {_EDIT} FROM editing.edit WHERE project_id = %s AND stack_id = %s AND request_id = %s",
+        [project_id, stack_id, request_id],
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    edit = _edit(row)
+    if edit.request_sha256 != request_sha256:
+        raise RequestIdReusedError(metadata={"request_id": request_id})
+    return edit
 
 
 async def list_edits(connection: Connection, project_id: str, stack_id: str) -> Sequence[Edit]:
@@ -191,5 +214,8 @@ def _edit(row: dict[str, Any]) -> Edit:
             "request": bytes(row["request"]),
             "bounds": bounds and Bounds(min_m=np.array(bounds[:3]), max_m=np.array(bounds[3:])),
             "consistency": Consistency(**row["consistency"]),
+            "request_id": str(row["request_id"] or ""),
+            # an edit of before there were request ids has neither
+            "request_sha256": bytes(row["request_sha256"] or b""),
         }
     )

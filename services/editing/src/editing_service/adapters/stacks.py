@@ -82,6 +82,14 @@ class Stacks:
             changed = await _find(connection, name)
             return changed, await postgres_stacks.list_edits(connection, stack.project_id, stack.stack_id)
 
+    async def edit_made_before(self, name: str, request_id: str, request_sha256: bytes) -> Edit | None:
+        """Returns the edit of a stack that a request id made before."""
+        if not request_id:
+            return None
+        project_id, stack_id = names.EDIT_STACK.parse(name)
+        async with self.database.transaction() as connection:
+            return await postgres_stacks.find_edit(connection, project_id, stack_id, request_id, request_sha256)
+
     async def push(self, name: str, *, etag: str, edit: Edit, change: Callable[[EditStack], EditStack]) -> EditStack:
         """Puts an edit onto a stack, unless the stack has changed since; returns it.
 

@@ -83,7 +83,8 @@ class EditServicer(edit_service_pb2_grpc.EditServiceServicer):
         self, request: edit_service_pb2.ApplyEditRequest, context: Context
     ) -> edit_service_pb2.ApplyEditResponse:
         """Applies an edit."""
-        return convert.applied_message(await self._editor.apply(request))
+        applied = await self._editor.apply(request, request_sha256=convert.request_digest(request))
+        return convert.applied_message(applied)
 
     async def UndoEdit(self, request: edit_service_pb2.UndoEditRequest, context: Context) -> edit_stack_pb2.EditStack:
         """Takes the last edit back."""

@@ -106,6 +106,8 @@ class Edit:
         elapsed_ms: Milliseconds that it took.
         creator: Who applied it.
         create_time: When.
+        request_id: The caller's name for the call; empty where it gave none.
+        request_sha256: What two calls share only if they ask for the same.
     """
 
     edit_id: str
@@ -123,6 +125,8 @@ class Edit:
     elapsed_ms: float
     creator: str
     create_time: datetime
+    request_id: str
+    request_sha256: bytes
 
 
 def check_etag(stack: EditStack, etag: str) -> None:

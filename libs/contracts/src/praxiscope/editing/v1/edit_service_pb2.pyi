@@ -107,16 +107,18 @@ class ReadGaussiansResponse(_message.Message):
     def __init__(self, rows: _Optional[bytes] = ..., next_row: _Optional[int] = ..., row_count: _Optional[int] = ..., edit_id: _Optional[str] = ...) -> None: ...
 
 class ApplyEditRequest(_message.Message):
-    __slots__ = ("name", "etag", "selection", "operation")
+    __slots__ = ("name", "etag", "selection", "operation", "request_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     SELECTION_FIELD_NUMBER: _ClassVar[int]
     OPERATION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     name: str
     etag: str
     selection: _edit_stack_pb2.Selection
     operation: _edit_stack_pb2.EditOperation
-    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., selection: _Optional[_Union[_edit_stack_pb2.Selection, _Mapping]] = ..., operation: _Optional[_Union[_edit_stack_pb2.EditOperation, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., selection: _Optional[_Union[_edit_stack_pb2.Selection, _Mapping]] = ..., operation: _Optional[_Union[_edit_stack_pb2.EditOperation, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ApplyEditResponse(_message.Message):
     __slots__ = ("edit", "etag", "removed_mask", "changed_mask", "first_added_row")

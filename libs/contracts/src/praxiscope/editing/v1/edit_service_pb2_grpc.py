@@ -154,7 +154,7 @@ class EditServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ApplyEdit(self, request, context):
-        """Applies an edit to the current branch.
+        """Applies an edit to the current branch. A repeated request id gives the edit that it gave before, whatever has happened to the stack since.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

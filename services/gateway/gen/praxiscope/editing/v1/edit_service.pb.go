@@ -621,7 +621,9 @@ type ApplyEditRequest struct {
 	// Which Gaussians; nothing means everything.
 	Selection *Selection `protobuf:"bytes,3,opt,name=selection,proto3" json:"selection,omitempty"`
 	// What to do.
-	Operation     *EditOperation `protobuf:"bytes,4,opt,name=operation,proto3" json:"operation,omitempty"`
+	Operation *EditOperation `protobuf:"bytes,4,opt,name=operation,proto3" json:"operation,omitempty"`
+	// A UUID of the caller's; a repeated call with it gives the same edit.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -682,6 +684,13 @@ func (x *ApplyEditRequest) GetOperation() *EditOperation {
 		return x.Operation
 	}
 	return nil
+}
+
+func (x *ApplyEditRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 // What an edit did.
@@ -1399,13 +1408,15 @@ const file_praxiscope_editing_v1_edit_service_proto_rawDesc = "" +
 	"\x04rows\x18\x01 \x01(\fR\x04rows\x12\x19\n" +
 	"\bnext_row\x18\x02 \x01(\x05R\anextRow\x12\x1b\n" +
 	"\trow_count\x18\x03 \x01(\x05R\browCount\x12\x17\n" +
-	"\aedit_id\x18\x04 \x01(\tR\x06editId\"\xef\x01\n" +
+	"\aedit_id\x18\x04 \x01(\tR\x06editId\"\x94\x02\n" +
 	"\x10ApplyEditRequest\x121\n" +
 	"\x04name\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
 	"\x14praxiscope/EditStackR\x04name\x12\x18\n" +
 	"\x04etag\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04etag\x12D\n" +
 	"\tselection\x18\x03 \x01(\v2 .praxiscope.editing.v1.SelectionB\x04\xe2A\x01\x01R\tselection\x12H\n" +
-	"\toperation\x18\x04 \x01(\v2$.praxiscope.editing.v1.EditOperationB\x04\xe2A\x01\x02R\toperation\"\xc6\x01\n" +
+	"\toperation\x18\x04 \x01(\v2$.praxiscope.editing.v1.EditOperationB\x04\xe2A\x01\x02R\toperation\x12#\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\x04\xe2A\x01\x01R\trequestId\"\xc6\x01\n" +
 	"\x11ApplyEditResponse\x12/\n" +
 	"\x04edit\x18\x01 \x01(\v2\x1b.praxiscope.editing.v1.EditR\x04edit\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12!\n" +
@@ -1463,7 +1474,7 @@ const file_praxiscope_editing_v1_edit_service_proto_rawDesc = "" +
 	"\x11SaveWorldResponse\x12#\n" +
 	"\rasset_version\x18\x01 \x01(\tR\fassetVersion\x12%\n" +
 	"\x0egaussian_count\x18\x02 \x01(\x05R\rgaussianCount\x12\x17\n" +
-	"\aedit_id\x18\x03 \x01(\tR\x06editId2\xfa\x1d\n" +
+	"\aedit_id\x18\x03 \x01(\tR\x06editId2\x8d\x1e\n" +
 	"\vEditService\x12\xe7\x02\n" +
 	"\x0fCreateEditStack\x12-.praxiscope.editing.v1.CreateEditStackRequest\x1a .praxiscope.editing.v1.EditStack\"\x82\x02\x82\xce\x18\xd0\x01\n" +
 	"\x14editing.stacks.write\x12\x06parent\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x12INVALID_WORLD_FILE\"\x14UNKNOWN_WORLD_FORMAT\"\x14WORLD_FILE_TOO_LARGE\"\x12WORLD_NOT_EDITABLE\"\x17WORLD_TOO_LARGE_TO_EDIT\"\n" +
@@ -1479,11 +1490,11 @@ const file_praxiscope_editing_v1_edit_service_proto_rawDesc = "" +
 	"QUEUE_FULL\"\x11INVALID_SELECTION\"\x0eEDIT_NOT_FOUND\x82\xd3\xe4\x93\x02.:\x01*\")/v1/{name=projects/*/editStacks/*}:select\x12\xf4\x02\n" +
 	"\rReadGaussians\x12+.praxiscope.editing.v1.ReadGaussiansRequest\x1a,.praxiscope.editing.v1.ReadGaussiansResponse\"\x87\x02\x82\xce\x18\xca\x01\n" +
 	"\x13editing.stacks.read\x12\x04name\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x12INVALID_WORLD_FILE\"\x14UNKNOWN_WORLD_FORMAT\"\x14WORLD_FILE_TOO_LARGE\"\x12WORLD_NOT_EDITABLE\"\x17WORLD_TOO_LARGE_TO_EDIT\"\n" +
-	"QUEUE_FULL\"\x0eEDIT_NOT_FOUND\x82\xd3\xe4\x93\x022\x120/v1/{name=projects/*/editStacks/*}:readGaussians\x12\xd4\x03\n" +
-	"\tApplyEdit\x12'.praxiscope.editing.v1.ApplyEditRequest\x1a(.praxiscope.editing.v1.ApplyEditResponse\"\xf3\x02\x82\xce\x18\xbb\x02\n" +
+	"QUEUE_FULL\"\x0eEDIT_NOT_FOUND\x82\xd3\xe4\x93\x022\x120/v1/{name=projects/*/editStacks/*}:readGaussians\x12\xe7\x03\n" +
+	"\tApplyEdit\x12'.praxiscope.editing.v1.ApplyEditRequest\x1a(.praxiscope.editing.v1.ApplyEditResponse\"\x86\x03\x82\xce\x18\xce\x02\n" +
 	"\x14editing.stacks.write\x12\x04name\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x12INVALID_WORLD_FILE\"\x14UNKNOWN_WORLD_FORMAT\"\x14WORLD_FILE_TOO_LARGE\"\x12WORLD_NOT_EDITABLE\"\x17WORLD_TOO_LARGE_TO_EDIT\"\n" +
 	"QUEUE_FULL\"\x11INVALID_SELECTION\"\rETAG_MISMATCH\"\x0fEMPTY_SELECTION\"\fINVALID_EDIT\"\x10GROUND_NOT_FOUND\"\x0eHOLE_NOT_FOUND\"\n" +
-	"STACK_FULL\"\x0fKERNELS_MISSING\x82\xd3\xe4\x93\x02-:\x01*\"(/v1/{name=projects/*/editStacks/*}:apply\x12\xdf\x01\n" +
+	"STACK_FULL\"\x0fKERNELS_MISSING\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02-:\x01*\"(/v1/{name=projects/*/editStacks/*}:apply\x12\xdf\x01\n" +
 	"\bUndoEdit\x12&.praxiscope.editing.v1.UndoEditRequest\x1a .praxiscope.editing.v1.EditStack\"\x88\x01\x82\xce\x18R\n" +
 	"\x14editing.stacks.write\x12\x04name\x18\x02\"\x12RESOURCE_NOT_FOUND\"\rETAG_MISMATCH\"\x0fNOTHING_TO_UNDO\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/{name=projects/*/editStacks/*}:undo\x12\xdf\x01\n" +
 	"\bRedoEdit\x12&.praxiscope.editing.v1.RedoEditRequest\x1a .praxiscope.editing.v1.EditStack\"\x88\x01\x82\xce\x18R\n" +

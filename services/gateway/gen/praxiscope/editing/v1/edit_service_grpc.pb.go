@@ -55,7 +55,7 @@ type EditServiceClient interface {
 	SelectGaussians(ctx context.Context, in *SelectGaussiansRequest, opts ...grpc.CallOption) (*SelectGaussiansResponse, error)
 	// Reads Gaussians as a page draws them: 32 bytes a row.
 	ReadGaussians(ctx context.Context, in *ReadGaussiansRequest, opts ...grpc.CallOption) (*ReadGaussiansResponse, error)
-	// Applies an edit to the current branch.
+	// Applies an edit to the current branch. A repeated request id gives the edit that it gave before, whatever has happened to the stack since.
 	ApplyEdit(ctx context.Context, in *ApplyEditRequest, opts ...grpc.CallOption) (*ApplyEditResponse, error)
 	// Takes the current branch's last edit back.
 	UndoEdit(ctx context.Context, in *UndoEditRequest, opts ...grpc.CallOption) (*EditStack, error)
@@ -228,7 +228,7 @@ type EditServiceServer interface {
 	SelectGaussians(context.Context, *SelectGaussiansRequest) (*SelectGaussiansResponse, error)
 	// Reads Gaussians as a page draws them: 32 bytes a row.
 	ReadGaussians(context.Context, *ReadGaussiansRequest) (*ReadGaussiansResponse, error)
-	// Applies an edit to the current branch.
+	// Applies an edit to the current branch. A repeated request id gives the edit that it gave before, whatever has happened to the stack since.
 	ApplyEdit(context.Context, *ApplyEditRequest) (*ApplyEditResponse, error)
 	// Takes the current branch's last edit back.
 	UndoEdit(context.Context, *UndoEditRequest) (*EditStack, error)
