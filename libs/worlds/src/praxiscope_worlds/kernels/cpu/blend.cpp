@@ -42,13 +42,8 @@ struct Window {
 
     Floats load_block(const float* picture, int block) const {
         const float* from = picture + int64_t{y + top_of(block)} * width + x + left_of(block);
+        if (is_whole) return load_in_turns(from, from + width);
         alignas(64) float values[kLanes] = {};
-        if (is_whole) {
-            std::copy_n(from, kBlockWidth, values);
-            std::copy_n(from + width, kBlockWidth, values + kBlockWidth);
-            const Floats rows = load(values);
-            return __builtin_shufflevector(rows, rows, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
-        }
         for (unsigned left = inside(block); left != 0; left &= left - 1) {
             const int lane = __builtin_ctz(left);
             values[lane] = from[(lane & 1) * width + (lane >> 1)];
@@ -58,13 +53,8 @@ struct Window {
 
     void store_block(float* picture, int block, Floats values) const {
         float* to = picture + int64_t{y + top_of(block)} * width + x + left_of(block);
+        if (is_whole) return store_in_turns(to, to + width, values);
         alignas(64) float lanes[kLanes];
-        if (is_whole) {
-            store(lanes, __builtin_shufflevector(values, values, 0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15));
-            std::copy_n(lanes, kBlockWidth, to);
-            std::copy_n(lanes + kBlockWidth, kBlockWidth, to + width);
-            return;
-        }
         store(lanes, values);
         for (unsigned left = inside(block); left != 0; left &= left - 1) {
             const int lane = __builtin_ctz(left);
@@ -80,11 +70,7 @@ struct Window {
 // Places of a tile's pixels: by block (a lane each), and of the lanes of the left and the right blocks.
 struct Places {
     explicit Places(const Window& window) {
-        Floats column, row;
-        for (int i = 0; i < kLanes; ++i) {
-            column[i] = static_cast<float>(i & 1);
-            row[i] = static_cast<float>(i >> 1);
-        }
+        const Floats row = to_floats(to_ints(count_up()) >> 1), column = count_up() - 2.0f * row;
         block_x = column * kBlockWidth + (static_cast<float>(window.x) + 0.5f);
         block_y = row * kBlockHeight + (static_cast<float>(window.y) + 0.5f);
         lane_x[0] = row + (static_cast<float>(window.x) + 0.5f);
@@ -224,7 +210,8 @@ void differentiate_tile(const SplatView& view, const Tiles& tiles, const SplatSc
     }
     const float log2_max_alpha = std::log2(view.max_alpha);
     // p is an exponent of 2: what was summed by alpha alone wants the logarithm.
-    const Floats units = {kLn2, kLn2, kLn2, kLn2, kLn2, kLn2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    alignas(64) static constexpr float kUnits[kLanes] = {kLn2, kLn2, kLn2, kLn2, kLn2, kLn2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    const Floats units = load(kUnits);
     const int64_t end = scratch.tile_begins[i_tile + 1];
     int64_t i = scratch.tile_begins[i_tile];
     for (; i < end && open != 0; ++i) {

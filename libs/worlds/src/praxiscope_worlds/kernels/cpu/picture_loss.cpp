@@ -105,7 +105,9 @@ extern "C" int32_t splat_loss(int32_t width, int32_t height, int32_t thread_coun
                 store(slopes[1].inner() + i, by_xx * here);
                 store(slopes[2].inner() + i, by_xy * here);
             }
-            for (int i = 0; i < kLanes; ++i) similar[i_thread] += total[i];
+            alignas(64) float lanes[kLanes];
+            store(lanes, total);
+            for (int i = 0; i < kLanes; ++i) similar[i_thread] += lanes[i];
             for (int field = 0; field < kBack; ++field) {
                 float* to = scratch + (kThere + field) * 3 * wide_plane + i_row * stride;
                 for (int i = 0; i < width; i += kLanes) store(to + i, blur_along(slopes[field], i, window));

@@ -189,13 +189,6 @@ SPLAT_INLINE void find_normal(const Geometry& g, const Vec3 direction, Vec3 norm
     for (int i = 0; i < 3; ++i) normal[i] *= *sign;
 }
 
-// The nearest whole number at or below, at or above a, for a in [-2, 2^22].
-SPLAT_INLINE Ints floor_of(Floats a) { return __builtin_convertvector(a + 4.0f, Ints) - 4; }
-SPLAT_INLINE Ints ceil_of(Floats a) {
-    const Ints below = floor_of(a);
-    return below - (__builtin_convertvector(below, Floats) < a);  // a comparison that holds is -1
-}
-
 }  // namespace
 
 int64_t project_forward(const SplatView& view, const SplatWorld& world, const SplatScratch& scratch, int64_t begin, int64_t end, uint64_t* keys,
@@ -217,13 +210,12 @@ int64_t project_forward(const SplatView& view, const SplatWorld& world, const Sp
         const float width = static_cast<float>(view.width_px), height = static_cast<float>(view.height_px);
         Ints left = ceil_of(clamp(x - reach_x - 0.5f, -1.0f, width)), right = floor_of(clamp(x + reach_x - 0.5f, -1.0f, width));
         Ints top = ceil_of(clamp(y - reach_y - 0.5f, -1.0f, height)), bottom = floor_of(clamp(y + reach_y - 0.5f, -1.0f, height));
-        left = left < 0 ? Ints{} : left;
-        top = top < 0 ? Ints{} : top;
-        right = right > view.width_px - 1 ? Ints{} + (view.width_px - 1) : right;
-        bottom = bottom > view.height_px - 1 ? Ints{} + (view.height_px - 1) : bottom;
-        Ints in_picture = (left <= right) & (top <= bottom);
+        left = larger(left, Ints{});
+        top = larger(top, Ints{});
+        right = smaller(right, fill_ints(view.width_px - 1));
+        bottom = smaller(bottom, fill_ints(view.height_px - 1));
         unsigned seen = valid & bits(less(fill(view.near_m), g.camera[2])) & bits(at_least(t, fill(0.0f))) &
-                        bits(less(fill(0.5f), __builtin_convertvector(-in_picture, Floats)));
+                        bits(both(at_least(right, left), at_least(bottom, top)));
         unusable += __builtin_popcount(present & ~valid);
         if (seen == 0) continue;
 
@@ -261,8 +253,8 @@ int64_t project_forward(const SplatView& view, const SplatWorld& world, const Sp
                                              normal[0],
                                              normal[1],
                                              normal[2],
-                                             (Floats)((left >> 4) | (right >> 4) << 16),
-                                             (Floats)((top >> 4) | (bottom >> 4) << 16),
+                                             as_floats((left >> 4) | (right >> 4) << 16),
+                                             as_floats((top >> 4) | (bottom >> 4) << 16),
                                              Floats{}};
         for (int i = 0; i < kRecordSize; ++i) store(lanes[i], columns[i]);
         for (; seen != 0; seen &= seen - 1) {
