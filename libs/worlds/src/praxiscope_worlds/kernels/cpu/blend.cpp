@@ -14,7 +14,7 @@
 namespace splat {
 namespace {
 
-constexpr int kPrefetchAhead = 6;
+constexpr int kBatch = 8;
 constexpr int kBlockWidth = 8, kBlockHeight = 2, kBlocks = 16;
 
 // A tile's part of the picture in sixteen blocks of 8 x 2 pixels, from left to right and down; a block is one vector, whose lanes go down first. Wide enough to
@@ -104,6 +104,23 @@ SPLAT_INLINE void find_ridge(const float* record, const Places& places, Ridge& r
     store_pairs(ridge.dy[0], dy[0], dy[1]);
 }
 
+// The next few Gaussians of a tile's list. Which blocks they reach is known for all of them before any is blended, so that a processor which guessed wrong how
+// many blocks one reaches finds the next one's ready.
+struct Batch {
+    SPLAT_INLINE void read(const SplatScratch& scratch, int64_t first, int64_t end, const Places& places) {
+        count = static_cast<int>(std::min<int64_t>(kBatch, end - first));
+        const int64_t ahead = std::min(end, first + 2 * kBatch);
+        for (int64_t i = first + kBatch; i < ahead; ++i) __builtin_prefetch(scratch.records + int64_t{scratch.ids[i]} * kRecordSize);
+        for (int i = 0; i < count; ++i) {
+            records[i] = scratch.records + int64_t{scratch.ids[first + i]} * kRecordSize;
+            find_ridge(records[i], places, ridges[i]);
+        }
+    }
+    int count;
+    const float* records[kBatch];
+    Ridge ridges[kBatch];
+};
+
 // Alpha of a block's pixels where it counts, else 0.
 struct Alphas {
     Floats d, p, alpha;
@@ -133,14 +150,16 @@ void draw_tile(const SplatView& view, const Tiles& tiles, const SplatScratch& sc
         for (int i = 0; i < kFeatures; ++i) sums[block][i] = Floats{};
     }
     const int64_t end = scratch.tile_begins[i_tile + 1];
-    for (int64_t i = scratch.tile_begins[i_tile]; i < end && open != 0; ++i) {
-        if (i + kPrefetchAhead < end) __builtin_prefetch(scratch.records + int64_t{scratch.ids[i + kPrefetchAhead]} * kRecordSize);
-        const float* record = scratch.records + int64_t{scratch.ids[i]} * kRecordSize;
-        Ridge ridge;
-        find_ridge(record, places, ridge);
-        for (unsigned left = ridge.reached & open; left != 0; left &= left - 1) {
-            const int block = __builtin_ctz(left);
-            const Alphas a = find_alphas(record[kCurve], ridge, block, places, view.max_alpha);
+    Batch batch;
+    int32_t pairs[kBatch * kBlocks + kLanes];  // a Gaussian of the batch times sixteen, and a block that it reaches; from near to far
+    for (int64_t first = scratch.tile_begins[i_tile]; first < end && open != 0; first += kBatch) {
+        batch.read(scratch, first, end, places);
+        int pair_count = 0;
+        for (int i = 0; i < batch.count; ++i) pair_count += store_lanes(pairs + pair_count, batch.ridges[i].reached & open, i * kBlocks);
+        for (int i = 0; i < pair_count; ++i) {
+            const int block = pairs[i] % kBlocks;
+            const float* record = batch.records[pairs[i] / kBlocks];
+            const Alphas a = find_alphas(record[kCurve], batch.ridges[pairs[i] / kBlocks], block, places, view.max_alpha);
             const Floats before = through[block];
             Floats weight = a.alpha * before;
             Floats after = before - weight;
@@ -213,12 +232,15 @@ void differentiate_tile(const SplatView& view, const Tiles& tiles, const SplatSc
     alignas(64) static constexpr float kUnits[kLanes] = {kLn2, kLn2, kLn2, kLn2, kLn2, kLn2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     const Floats units = load(kUnits);
     const int64_t end = scratch.tile_begins[i_tile + 1];
+    Batch batch;
     int64_t i = scratch.tile_begins[i_tile];
-    for (; i < end && open != 0; ++i) {
-        if (i + kPrefetchAhead < end) __builtin_prefetch(scratch.records + int64_t{scratch.ids[i + kPrefetchAhead]} * kRecordSize);
-        const float* record = scratch.records + int64_t{scratch.ids[i]} * kRecordSize;
-        Ridge ridge;
-        find_ridge(record, places, ridge);
+    for (int place = kBatch; i < end && open != 0; ++i, ++place) {
+        if (place == kBatch) {
+            batch.read(scratch, i, end, places);
+            place = 0;
+        }
+        const float* record = batch.records[place];
+        const Ridge& ridge = batch.ridges[place];
         Floats sums[kSums];
         for (int i_sum = 0; i_sum < kSums; ++i_sum) sums[i_sum] = Floats{};
         for (unsigned left = ridge.reached & open; left != 0; left &= left - 1) {

@@ -122,6 +122,27 @@ SPLAT_INLINE void store_in_turns(float* first, float* second, Floats values) {
     _mm256_storeu_pd(reinterpret_cast<double*>(second), _mm256_permute4x64_pd(_mm256_castps_pd(b), 0xd8));
 }
 
+// Writes base, base + 1, ... of the lanes whose bits are set, and up to seven words more; returns how many count.
+SPLAT_INLINE int store_lanes(int32_t* to, unsigned bits_set, int32_t base) {
+    struct Table {
+        constexpr Table() : lanes{} {
+            for (int set = 0; set < 256; ++set)
+                for (int lane = 0, place = 0; lane < 8; ++lane)
+                    if (set >> lane & 1) lanes[set][place++] = static_cast<uint8_t>(lane);
+        }
+        uint8_t lanes[256][8];
+    };
+    static constexpr Table kTable;
+    int count = 0;
+    for (int half = 0; half < 2; ++half) {
+        const unsigned set = bits_set >> 8 * half & 0xff;
+        const __m256i lanes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(kTable.lanes[set])));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + count), _mm256_add_epi32(lanes, _mm256_set1_epi32(base + 8 * half)));
+        count += __builtin_popcount(set);
+    }
+    return count;
+}
+
 // 2^a for a in [-126, 126]: a whole number goes to the exponent, the rest through a polynomial (least maximum relative error, 7.5e-8 for the fifth degree and
 // 2.6e-6 for the fourth, found by Lawson's weights).
 template <int kDegree>

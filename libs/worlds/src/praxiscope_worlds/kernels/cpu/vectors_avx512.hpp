@@ -60,6 +60,13 @@ SPLAT_INLINE void store_in_turns(float* first, float* second, Floats values) {
     _mm256_storeu_ps(second, _mm512_extractf32x8_ps(rows, 1));
 }
 
+// Writes base, base + 1, ... of the lanes whose bits are set, and up to fifteen words more; returns how many count.
+SPLAT_INLINE int store_lanes(int32_t* to, unsigned bits_set, int32_t base) {
+    const __m512i numbers = _mm512_add_epi32(_mm512_set1_epi32(base), _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+    _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(static_cast<Mask>(bits_set), numbers));
+    return __builtin_popcount(bits_set);
+}
+
 // 2^a for a in [-126, 126]: a whole number goes to the exponent, the rest through a polynomial (least maximum relative error, 7.5e-8 for the fifth degree and
 // 2.6e-6 for the fourth, found by Lawson's weights).
 template <int kDegree>
