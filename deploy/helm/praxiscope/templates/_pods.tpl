@@ -98,15 +98,15 @@ livenessProbe:
   failureThreshold: 6
 {{- else }}
 startupProbe:
-  httpGet: {path: /metrics, port: metrics}
+  httpGet: {path: /healthz, port: metrics}
   periodSeconds: 1
   failureThreshold: 120
 readinessProbe:
-  httpGet: {path: /metrics, port: metrics}
+  httpGet: {path: /healthz, port: metrics}
   periodSeconds: 10
   timeoutSeconds: 5
 livenessProbe:
-  httpGet: {path: /metrics, port: metrics}
+  httpGet: {path: /healthz, port: metrics}
   periodSeconds: 20
   timeoutSeconds: 10
   failureThreshold: 6

@@ -241,7 +241,7 @@ class Worker:
             stop = asyncio.Event()
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        stopped = asyncio.create_task(stop.wait())
+        stopped, beating = asyncio.create_task(stop.wait()), asyncio.create_task(self._metrics.pulse.keep_beating())
         try:
             while not stop.is_set():
                 try:
@@ -260,6 +260,7 @@ class Worker:
                         await asyncio.wait_for(stop.wait(), 1.0)
         finally:
             stopped.cancel()
+            beating.cancel()
         logger.info("stopped")
 
     async def _serve(self, stopped: asyncio.Task[bool]) -> None:

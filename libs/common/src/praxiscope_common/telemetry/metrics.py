@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from praxiscope_common.telemetry.metrics_port import serve_metrics
+from praxiscope_common.telemetry.pulse import Pulse
 
 # The boundaries of the seeds (0.1 to 30 s), finer below and longer above, so that both a 5 ms call and a 10 min analysis can be told.
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
@@ -13,6 +16,7 @@ class Metrics:
 
     Attributes:
         registry: Where they are registered.
+        pulse: Beaten by what takes work; its metrics port then tells health, too.
         api_requests: Calls served, by endpoint, method kind and status.
         api_latency_s: How long they took.
         inference_latency_s: How long a model's answer took, by model.
@@ -25,6 +29,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         """Registers the metrics, by default in a registry of their own."""
         self.registry = registry or CollectorRegistry(auto_describe=True)
+        self.pulse = Pulse()
         self.api_requests = Counter(
             "api_requests_total", "Calls served.", ["endpoint", "method", "status"], registry=self.registry
         )
@@ -55,6 +60,6 @@ class Metrics:
         )
         self.frames = Counter("frames_total", "Frames worked on.", ["stage"], registry=self.registry)
 
-    def serve(self, host: str, port: int) -> None:
-        """Answers scrapes at `/metrics` on a port of its own."""
-        start_http_server(port, addr=host, registry=self.registry)
+    def serve(self, host: str, port: int) -> int:
+        """Answers scrapes at `/metrics` on a port of its own, 0 for any; returns it."""
+        return serve_metrics(host, port, self.registry, self.pulse)
