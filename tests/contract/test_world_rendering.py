@@ -17,17 +17,19 @@ from google.protobuf.message import Message
 from praxiscope.library.v1 import operation_service_pb2
 from praxiscope.rendering.v1 import rendering_service_pb2, world_rendering_service_pb2
 from praxiscope.type.v1 import geometry_pb2
-from praxiscope_worlds import GaussianWorld
+from praxiscope_worlds import GaussianWorld, Mesh
 from praxiscope_worlds.formats import read_world_file
 from tests.contract.test_library_assets import derive
 from tests.contract.test_library_uploads import stored
 from tests.support.calls import Answer, Client
 from tests.support.coverage import covers
 from tests.support.house import House, Tenant
-from tests.support.world_files import camera_in_front, cameras_file, make_triangle, make_world, world_file
+from tests.support.meshes import make_ball, make_still_life, make_textured_ball
+from tests.support.world_files import camera_in_front, cameras_file, make_world, world_file
 
 _View = world_rendering_service_pb2.RenderViewRequest
 _Export = world_rendering_service_pb2.ExportWorldRequest
+_Settings = world_rendering_service_pb2.RenderSettings
 VIEW, TURNTABLE, EXPORT = (f"WorldRenderingService.{name}" for name in ("RenderView", "RenderTurntable", "ExportWorld"))
 # 4096 x 4096 pixels are 65,536 tiles; so many Gaussians that cover all of them are more than the kernels take.
 _TOO_MANY_HUGE = 600
@@ -176,12 +178,13 @@ async def test_only_a_world_that_is_there_is_drawn(house: House, tenant: Tenant,
 async def test_what_is_no_world_that_can_be_drawn_is_said_to_be(house: House, tenant: Tenant) -> None:
     ply = world_file(make_world())
     spz_header = b"NGSP" + (3).to_bytes(4, "little") + (30_000_000).to_bytes(4, "little") + bytes(4)
+    no_faces = Mesh(vertices_m=np.eye(3, dtype=np.float32), faces=np.zeros((0, 3), np.int32))
     huge = world_file(make_world(_TOO_MANY_HUGE, scale_m=50.0))
     for name, content, reason in (
         ("cut.ply", ply[:-10], "INVALID_WORLD_FILE"),
         ("notes.txt", b"hello", "UNKNOWN_WORLD_FORMAT"),
         ("bomb.spz", gzip.compress(spz_header), "WORLD_FILE_TOO_LARGE"),
-        ("mesh.glb", world_file(make_triangle(), "glb"), "WORLD_NOT_DRAWABLE"),
+        ("mesh.glb", world_file(no_faces, "glb"), "WORLD_NOT_DRAWABLE"),
         ("nothing.ply", world_file(make_world(0)), "WORLD_NOT_DRAWABLE"),
         ("huge.ply", huge, "WORLD_TOO_DENSE"),
     ):
@@ -217,6 +220,105 @@ async def test_without_kernels_only_what_needs_them_is_refused(house: House, ten
     async with house.serve("rendering", {"KERNELS_FOLDER": str(tmp_path)}) as bare:
         error = (await view(bare.client, tenant, world)).fails("KERNELS_MISSING")
     assert "g++" in error.message
+
+
+@covers(VIEW)
+async def test_a_mesh_is_drawn_by_the_engine_that_suits_it_and_the_answer_says_which_and_why(
+    house: House, tenant: Tenant
+) -> None:
+    mesh = await tenant.upload(world_file(make_still_life(), "glb"), "still.glb")
+    drawn = {}
+    for name, settings, layer in (
+        ("raster", {}, 0),
+        ("depth", {}, _View.LAYER_DEPTH),
+        ("normals", {}, _View.LAYER_NORMAL),
+        ("lit", {"lighting": _Settings.LIGHTING_DAYLIGHT, "has_ground": True}, 0),
+        ("traced", {"engine": _Settings.ENGINE_PATH_TRACING, "sample_count": 8, "has_ground": True}, 0),
+        ("high", {"quality": _Settings.QUALITY_HIGH}, 0),
+        ("evening", {"sample_count": 4, "sun": {"azimuth_rad": 2.0, "elevation_rad": 0.2}}, 0),
+    ):
+        drawn[name] = (await view(house.client, tenant, mesh, layer=layer, settings=settings)).message
+    engines = {name: answer.engine for name, answer in drawn.items()}
+    assert engines["raster"] == engines["depth"] == engines["normals"] == engines["lit"] == "mesh-gl"
+    assert engines["traced"] == engines["high"] == engines["evening"] == "path-llvm"
+    assert "LLVM" in drawn["traced"].engine_reason
+    assert "OpenGL" in drawn["raster"].engine_reason
+    assert 0 < drawn["depth"].near_m < drawn["depth"].far_m < 20
+    assert pixels(drawn["depth"].content).dtype == np.uint16
+    assert len({answer.content for answer in drawn.values()}) == len(drawn)
+
+
+@covers(VIEW)
+async def test_a_mesh_looks_the_same_out_of_every_format(house: House, tenant: Tenant) -> None:
+    pictures = []
+    for name, content in (
+        ("ball.glb", world_file(make_ball(), "glb")),
+        ("ball.ply", world_file(make_ball(), "mesh-ply")),
+        ("ball.usda", world_file(make_ball(), "usda")),
+        ("ball.obj", world_file(make_ball(), "obj")),
+    ):
+        answer = (await view(house.client, tenant, await tenant.upload(content, name))).message
+        assert answer.engine == "mesh-gl"
+        pictures.append(pixels(answer.content).astype(int))
+    for other in pictures[1:]:
+        assert np.abs(other - pictures[0]).mean() < 1.0
+    textured = await tenant.upload(world_file(make_textured_ball(), "glb"), "textured.glb")
+    assert len(np.unique(pixels((await view(house.client, tenant, textured)).message.content))) > 50
+
+
+@covers(VIEW, "ENGINE_UNSUITED")
+async def test_paths_are_traced_between_a_worlds_own_surfaces_where_it_has_any(house: House, tenant: Tenant) -> None:
+    paths = {"engine": _Settings.ENGINE_PATH_TRACING, "sample_count": 2}
+    both = {"world.ply": world_file(make_world()), "scene.glb": world_file(make_ball(), "glb")}
+    world = await derive(tenant, both)
+    answer = (await view(house.client, tenant, world, settings=paths)).message
+    assert answer.engine == "path-llvm"
+    assert "surfaces" in answer.engine_reason
+    part = (await view(house.client, tenant, world, settings={"path": "scene.glb"})).message
+    assert part.engine == "mesh-gl"
+    assert (await view(house.client, tenant, world)).message.engine == "splat-cpu"
+
+    gaussians, mesh = await a_world(tenant), await tenant.upload(both["scene.glb"], "ball.glb")
+    error = (await view(house.client, tenant, gaussians, settings=paths)).fails("ENGINE_UNSUITED")
+    assert "mesh" in error.message
+    raster, splats = ({"engine": engine} for engine in (_Settings.ENGINE_MESH_RASTER, _Settings.ENGINE_SPLAT_RASTER))
+    (await view(house.client, tenant, gaussians, settings=raster)).fails("ENGINE_UNSUITED")
+    (await view(house.client, tenant, mesh, settings=splats)).fails("ENGINE_UNSUITED")
+
+
+@covers(VIEW, "ENGINE_UNAVAILABLE", "VIEW_TOO_COSTLY", "MESH_TOO_LARGE", "ENGINE_TIMEOUT")
+async def test_what_an_engine_cannot_or_may_not_do_is_said(house: House, tenant: Tenant) -> None:
+    mesh = await tenant.upload(world_file(make_ball(), "glb"), "ball.glb")
+    paths = {"engine": _Settings.ENGINE_PATH_TRACING, "sample_count": 64}
+    (await view(house.client, tenant, mesh, settings=paths, width_px=4096, height_px=4096)).fails("VIEW_TOO_COSTLY")
+    async with house.serve("rendering", {"MESH_ENGINES": "raster"}) as without:
+        error = (await view(without.client, tenant, mesh, settings=paths)).fails("ENGINE_UNAVAILABLE")
+    assert "switched off" in error.message
+    async with house.serve("rendering", {"MAX_ENGINE_MEMORY_MIB": "200"}) as small:
+        (await view(small.client, tenant, mesh)).fails("MESH_TOO_LARGE")
+    async with house.serve("rendering", {"VIEW_TIMEOUT_S": "0.1"}) as hasty:
+        (await view(hasty.client, tenant, mesh)).fails("ENGINE_TIMEOUT")
+
+
+@covers(TURNTABLE)
+async def test_a_flight_around_a_mesh_is_traced_and_can_be_cancelled(tenant: Tenant) -> None:
+    mesh = await tenant.upload(world_file(make_still_life(), "glb"), "still.glb")
+    paths = {"engine": _Settings.ENGINE_PATH_TRACING, "sample_count": 4, "has_ground": True}
+    codec = rendering_service_pb2.RenderOverlayRequest.CODEC_VP9
+    async with tenant.house.work("rendering"):
+        fields = {"frame_count": 4, "width_px": 96, "height_px": 64, "codec": codec, "settings": paths}
+        started = (await start(tenant, TURNTABLE, mesh, **fields)).message
+        response = await done(tenant, started.name, world_rendering_service_pb2.RenderTurntableResponse())
+        assert (response.frame_count, response.engine) == (4, "path-llvm")
+        assert response.engine_reason
+
+        endless = {**fields, "frame_count": 3600, "settings": {**paths, "sample_count": 1024}}
+        started = (await start(tenant, TURNTABLE, mesh, **endless)).message
+        cancelling = operation_service_pb2.CancelOperationRequest(name=started.name)
+        await tenant.house.ask("OperationService.CancelOperation", cancelling, token=tenant.token)
+        request = operation_service_pb2.WaitOperationRequest(name=started.name, timeout={"seconds": 30})
+        answer = await tenant.house.ask("OperationService.WaitOperation", request, token=tenant.token, timeout_s=35)
+        assert answer.message.done
 
 
 @covers(TURNTABLE)

@@ -25,6 +25,8 @@ from praxiscope_worlds.formats import FileLimits, PictureDecoder, read_world_fil
 from praxiscope_worlds.kernels import RenderOptions
 
 WORLD_PATH = "world.ply"
+# What an extracted surface and the surfaces under a made world are called.
+MESH_PATH, SOLIDS_PATH = "mesh.glb", "scene.glb"
 CAMERAS_PATH = "cameras.json"
 DESCRIPTION_PATH = "world.json"
 # Two worlds of a million Gaussians with all harmonics are half a gigabyte.
@@ -51,6 +53,21 @@ class OpenWorld:
     options: RenderOptions
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OpenMesh:
+    """A mesh in memory.
+
+    Attributes:
+        file: Where it came from.
+        mesh: What is in it.
+        bounds: Where the most of it is.
+    """
+
+    file: AssetFile
+    mesh: Mesh
+    bounds: Bounds
+
+
 class WorldReader:
     """Finds and reads worlds. Whoever asks must be allowed to read the asset each time; only the reading is spared.
 
@@ -58,16 +75,25 @@ class WorldReader:
         files: Finds files in the library.
         limits: What a file may cost; None: the formats' own.
         kept_count: How many worlds are kept.
+        picture_decoder: For textures of meshes; None: they are left out.
     """
 
-    def __init__(self, files: AssetFiles, *, limits: FileLimits | None = None, kept_count: int = _KEPT_WORLDS) -> None:
+    def __init__(
+        self,
+        files: AssetFiles,
+        *,
+        limits: FileLimits | None = None,
+        kept_count: int = _KEPT_WORLDS,
+        picture_decoder: PictureDecoder | None = None,
+    ) -> None:
         """Starts with nothing kept."""
         self._files, self._limits, self._kept_count = files, limits, kept_count
-        self._kept: OrderedDict[str, OpenWorld] = OrderedDict()
+        self._picture_decoder = picture_decoder
+        self._kept: OrderedDict[str, OpenWorld | OpenMesh] = OrderedDict()
         self._reading = asyncio.Lock()
 
     async def find(self, asset_version: str, *, token: str) -> AssetFile:
-        """Finds a world's file: `world.ply`, or the only file of a version that somebody uploaded.
+        """Finds a world's file: `world.ply`, or the only file of a version that somebody uploaded, or `mesh.glb`.
 
         Raises:
             NotFoundError: There is no such version, or no world in it.
@@ -79,8 +105,24 @@ class WorldReader:
                 raise
             try:
                 return await self._files.resolve(asset_version, "", token=token)
-            except InvalidInputError:
-                raise error from None  # there are several files, and none is called like a world
+            except InvalidInputError:  # there are several files, and none is called like a world
+                mesh = await self.find_solids(asset_version, token=token, path=MESH_PATH)
+                if mesh is None:
+                    raise error from None
+                return mesh
+
+    async def find_solids(self, asset_version: str, *, token: str, path: str = SOLIDS_PATH) -> AssetFile | None:
+        """Finds the surfaces that a world's Gaussians were laid on; None where it has none.
+
+        Raises:
+            NotFoundError: There is no such version.
+        """
+        try:
+            return await self._files.resolve(asset_version, path, token=token)
+        except NotFoundError as error:
+            if error.reason != "FILE_NOT_FOUND":
+                raise
+            return None
 
     async def read(self, asset_version: str, *, token: str) -> OpenWorld:
         """Reads a world, or returns it where it was read a short while ago.
@@ -96,18 +138,34 @@ class WorldReader:
             WorldFileTooLargeError: It holds more than is allowed.
             WorldNotDrawableError: It is a mesh, or empty.
         """
-        file = await self.find(asset_version, token=token)
+        opened = await self.read_any(asset_version, "", token=token)
+        if isinstance(opened, OpenMesh):
+            raise WorldNotDrawableError(f"{opened.file.path} holds a mesh; Gaussians are wanted here.")
+        return opened
+
+    async def read_any(self, asset_version: str, path: str, *, token: str) -> OpenWorld | OpenMesh:
+        """Reads a world or a mesh, or returns it where it was read a short while ago.
+
+        Args:
+            asset_version: Whose file it is.
+            path: The file; empty means the world's, see `find`.
+            token: A token that may read it.
+
+        Raises:
+            DomainError: As of `read`; but a mesh is as good as Gaussians.
+        """
+        file = await self.find_part(asset_version, path, token=token)
         key = f"{file.asset_version}/{file.path}"
         async with self._reading:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
             options = await self._options(asset_version, token)
-            world = await asyncio.to_thread(self._read, file, options)
-            self._kept[key] = world
+            opened = await asyncio.to_thread(self._read, file, options)
+            self._kept[key] = opened
             while len(self._kept) > self._kept_count:
                 self._kept.popitem(last=False)
-            return world
+            return opened
 
     async def find_part(self, asset_version: str, path: str, *, token: str) -> AssetFile:
         """Finds a file of a version; the world's where the path is empty.
@@ -210,12 +268,15 @@ class WorldReader:
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, InvalidInputError):
             return ()  # whoever uploaded it may have written anything there
 
-    def _read(self, file: AssetFile, options: RenderOptions) -> OpenWorld:
+    def _read(self, file: AssetFile, options: RenderOptions) -> OpenWorld | OpenMesh:
         with self._files.open(file) as opened:
-            content = read_world_file(opened, filename=file.path, limits=self._limits).content
-        if not isinstance(content, GaussianWorld):
-            raise WorldNotDrawableError(f"{file.path} holds a mesh; only Gaussians are drawn so far.")
-        return OpenWorld(file=file, gaussians=content, bounds=measure_bounds(content), options=options)
+            content = read_world_file(
+                opened, filename=file.path, limits=self._limits, picture_decoder=self._picture_decoder
+            ).content
+        bounds = measure_bounds(content)
+        if isinstance(content, Mesh):
+            return OpenMesh(file=file, mesh=content, bounds=bounds)
+        return OpenWorld(file=file, gaussians=content, bounds=bounds, options=options)
 
     def _read_camera(self, file: AssetFile, index: int) -> Camera:
         with self._files.open(file) as opened:

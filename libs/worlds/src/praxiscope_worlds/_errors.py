@@ -18,6 +18,6 @@ class InvalidViewError(InvalidInputError):
 
 
 class WorldNotDrawableError(PreconditionError):
-    """The world holds a mesh, or nothing; only Gaussians are drawn so far."""
+    """The world holds nothing that can be drawn, or a mesh where Gaussians are wanted."""
 
     reason = "WORLD_NOT_DRAWABLE"

@@ -11,6 +11,7 @@ from jaxtyping import Float64
 from praxiscope_worlds._camera import Camera
 from praxiscope_worlds._errors import InvalidViewError, WorldNotDrawableError
 from praxiscope_worlds._gaussians import GaussianWorld
+from praxiscope_worlds._mesh import Mesh
 
 DEFAULT_DISTANCE_RADII = 2.2
 DEFAULT_FIELD_RAD = 0.9
@@ -18,6 +19,8 @@ DEFAULT_FIELD_RAD = 0.9
 _SOLID_LOGIT = 0.0
 # Share of the solid Gaussians inside the radius; the rest is what was seen from afar.
 _RADIUS_PERCENTILE = 75.0
+# Share of a mesh's corners outside its box on each side of each axis: strays do not say how large it is either.
+_STRAY_PERCENT = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,19 +46,21 @@ class Bounds:
 
     Attributes:
         middle_m: Its middle, [3].
-        radius_m: Distance from there that three quarters of its solid Gaussians keep.
+        radius_m: Distance from there that three quarters of its solid Gaussians keep; of a mesh, half the diagonal of the box around it.
     """
 
     middle_m: Float64[np.ndarray, " 3"]
     radius_m: float
 
 
-def measure_bounds(world: GaussianWorld) -> Bounds:
-    """Finds where the most of a world is; medians, so that a far sky or a few strays do not matter.
+def measure_bounds(world: GaussianWorld | Mesh) -> Bounds:
+    """Finds where the most of a world is; medians and percentiles, so that a far sky or a few strays do not matter.
 
     Raises:
         WorldNotDrawableError: There is nothing in it.
     """
+    if isinstance(world, Mesh):
+        return _measure_mesh(world)
     if not len(world):
         raise WorldNotDrawableError("There is nothing in this world.")
     is_solid = world.opacity_logits >= _SOLID_LOGIT
@@ -63,6 +68,14 @@ def measure_bounds(world: GaussianWorld) -> Bounds:
     middle = np.median(centres, axis=0)
     radius = float(np.percentile(np.linalg.norm(centres - middle, axis=1), _RADIUS_PERCENTILE))
     return Bounds(middle_m=middle, radius_m=max(radius, 1e-3))
+
+
+def _measure_mesh(mesh: Mesh) -> Bounds:
+    if not len(mesh.faces):
+        raise WorldNotDrawableError("The mesh has no faces; there is nothing to draw.")
+    corners = mesh.vertices_m[np.unique(mesh.faces)].astype(np.float64)
+    low, high = np.percentile(corners, [_STRAY_PERCENT, 100.0 - _STRAY_PERCENT], axis=0)
+    return Bounds(middle_m=0.5 * (low + high), radius_m=max(0.5 * float(np.linalg.norm(high - low)), 1e-3))
 
 
 def orbit_camera(bounds: Bounds, orbit: Orbit, *, width_px: int, height_px: int) -> Camera:

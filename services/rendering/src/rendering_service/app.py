@@ -15,12 +15,15 @@ from praxiscope_common.storage.configuration import open_store
 from praxiscope_world_assets import WorldReader
 from praxiscope_worlds.kernels import open_kernels
 from rendering_service.adapters.jobs import OverlayJobs, OverlayWork
+from rendering_service.adapters.mesh_engines import MeshEngines
+from rendering_service.adapters.mesh_preparation import decode_texture
 from rendering_service.adapters.stills import Stills
+from rendering_service.adapters.world_drawer import WorldDrawer
 from rendering_service.adapters.world_jobs import WorldJobs, WorldWork
 from rendering_service.adapters.world_views import WorldViews
 from rendering_service.api.convert import style_from
 from rendering_service.api.rendering_servicer import RenderingServicer
-from rendering_service.api.world_convert import orbit_from
+from rendering_service.api.world_convert import orbit_from, settings_from
 from rendering_service.api.world_servicer import WorldRenderingServicer
 from rendering_service.config import RenderingConfig, read_config
 
@@ -37,8 +40,17 @@ class Rendering:
         self.files = AssetFiles(self.library, self.store)
         self.stills = Stills(self.files, runtime.identity, max_at_once=config.max_stills)
         self.kernels = open_kernels(config.kernels_folder, thread_count=config.thread_count)
-        self.worlds = WorldReader(self.files)
-        self.views = WorldViews(self.worlds, runtime.identity, self.kernels, max_at_once=config.max_stills)
+        self.worlds = WorldReader(self.files, picture_decoder=decode_texture)
+        self.engines = MeshEngines(
+            thread_count=config.thread_count,
+            allowed=config.mesh_engines,
+            llvm_library=config.llvm_library,
+            max_memory_bytes=config.max_engine_memory_mib << 20,
+        )
+        self.drawer = WorldDrawer(self.worlds, self.kernels, self.engines)
+        self.views = WorldViews(
+            self.drawer, runtime.identity, max_at_once=config.max_stills, timeout_s=config.view_timeout_s
+        )
 
     def create_server(self) -> Server:
         """Binds the server."""
@@ -70,8 +82,9 @@ class Rendering:
             worlds=self.worlds,
             library=self.library,
             identity=self.runtime.identity,
-            kernels=self.kernels,
+            drawer=self.drawer,
             orbit_from=orbit_from,
+            settings_from=settings_from,
         )
         return Worker(
             service="rendering",
@@ -85,6 +98,7 @@ class Rendering:
         """Closes what was opened."""
         self.stills.close()
         self.views.close()
+        self.engines.close()
         await self.library.close()
         await self.database.close()
         await self.runtime.stop()

@@ -25,6 +25,10 @@ class RenderingConfig:
         max_stills: How many stills are drawn at once, and as many views of worlds.
         kernels_folder: Where set-up built the kernels that draw worlds.
         thread_count: Threads that draw one picture of a world.
+        mesh_engines: What may draw meshes, of `raster` and `tracer`.
+        max_engine_memory_mib: Address space of a process that draws a mesh.
+        view_timeout_s: Most seconds that a view of a mesh may take.
+        llvm_library: LLVM 17 or newer, for tracing paths of light; None: looked for where systems keep it.
     """
 
     service: ServiceConfig
@@ -35,6 +39,10 @@ class RenderingConfig:
     max_stills: int
     kernels_folder: Path
     thread_count: int
+    mesh_engines: tuple[str, ...]
+    max_engine_memory_mib: int
+    view_timeout_s: float
+    llvm_library: Path | None
 
 
 def read_config(environ: Mapping[str, str]) -> RenderingConfig:
@@ -53,6 +61,10 @@ def read_config(environ: Mapping[str, str]) -> RenderingConfig:
         max_stills=reader.integer("MAX_STILLS", 4),
         kernels_folder=reader.path("KERNELS_FOLDER"),
         thread_count=reader.integer("THREAD_COUNT", 2),
+        mesh_engines=reader.words("MESH_ENGINES", ("raster", "tracer")),
+        max_engine_memory_mib=reader.integer("MAX_ENGINE_MEMORY_MIB", 6144),
+        view_timeout_s=reader.number("VIEW_TIMEOUT_S", 90.0),
+        llvm_library=reader.path("LLVM_LIBRARY", None),
     )
     reader.finish()
     return config

@@ -22,11 +22,11 @@ from praxiscope_common.identity import current_caller
 from praxiscope_common.jobs.operations import NewOperation, Operation, create_operation
 from praxiscope_common.jobs.worker import Handler, JobContext
 from praxiscope_media import VideoCodec, VideoEncoding, VideoInfo, VideoWriter
-from praxiscope_world_assets import OpenWorld, WorldReader
+from praxiscope_world_assets import WorldReader
 from praxiscope_worlds import Orbit, orbit_camera
 from praxiscope_worlds.formats import FORMATS, write_world_file
-from praxiscope_worlds.kernels import SplatKernels
-from rendering_service.core.world_view import color_levels
+from rendering_service.adapters.world_drawer import DrawableWorld, WorldDrawer
+from rendering_service.core.world_view import Layer, RenderSettings
 
 TURNTABLE_METHOD = "praxiscope.rendering.v1.WorldRenderingService/RenderTurntable"
 EXPORT_METHOD = "praxiscope.rendering.v1.WorldRenderingService/ExportWorld"
@@ -35,7 +35,10 @@ _REPORT_PERIOD_S = 0.25
 _Overlay = rendering_service_pb2.RenderOverlayRequest
 _Turntable = world_rendering_service_pb2.RenderTurntableRequest
 _Export = world_rendering_service_pb2.ExportWorldRequest
+# A picture of a flight may take as long as one at the largest size with the most samples does.
+_FRAME_TIMEOUT_S = 1200.0
 OrbitReader = Callable[[world_rendering_service_pb2.OrbitView], Orbit]
+SettingsReader = Callable[[world_rendering_service_pb2.RenderSettings], RenderSettings]
 _CODECS = {
     _Overlay.CODEC_UNSPECIFIED: VideoCodec.AV1,
     _Overlay.CODEC_AV1: VideoCodec.AV1,
@@ -68,14 +71,15 @@ class WorldJobs:
 
     async def start_turntable(self, request: _Turntable) -> Operation:
         """Checks that the world is there and writes the operation and its job."""
-        return await self._start(TURNTABLE_METHOD, request.world, request, request.request_id)
+        path = request.settings.path
+        return await self._start(TURNTABLE_METHOD, request.world, request, request.request_id, path=path)
 
     async def start_export(self, request: _Export) -> Operation:
         """Likewise."""
         return await self._start(EXPORT_METHOD, request.world, request, request.request_id)
 
-    async def _start(self, method: str, world: str, request: Message, request_id: str) -> Operation:
-        await self.worlds.find(world, token=await self.identity.token_for_caller())
+    async def _start(self, method: str, world: str, request: Message, request_id: str, *, path: str = "") -> Operation:
+        await self.worlds.find_part(world, path, token=await self.identity.token_for_caller())
         async with self.database.transaction() as connection:
             return await create_operation(
                 connection,
@@ -99,16 +103,18 @@ class WorldWork:
         worlds: Finds and reads worlds.
         library: A channel to the library.
         identity: Gets tokens to act for whoever started the operation.
-        kernels: What draws.
+        drawer: Opens worlds and draws them.
         orbit_from: Reads a place around a world from the request.
+        settings_from: Reads from it with what and how it is drawn.
     """
 
     files: AssetFiles
     worlds: WorldReader
     library: grpc.aio.Channel
     identity: ServiceIdentity
-    kernels: SplatKernels
+    drawer: WorldDrawer
     orbit_from: OrbitReader
+    settings_from: SettingsReader
 
     def handlers(self) -> dict[str, Handler]:
         """Returns what does each method's work."""
@@ -122,8 +128,16 @@ class WorldWork:
     ) -> world_rendering_service_pb2.RenderTurntableResponse:
         """Flies around a world once and hands the video over."""
         token = await self.identity.token_for_mandate(context.operation.mandate)
-        world = await self.worlds.read(request.world, token=token)
         frame_count = request.frame_count or 120
+        size = _frame_size(request)
+        world = await self.drawer.open(
+            request.world,
+            self.settings_from(request.settings),
+            layer=Layer.COLOR,
+            pixel_count=size[0] * size[1] * frame_count,
+            token=token,
+            is_flight=True,
+        )
         with tempfile.TemporaryDirectory(prefix="praxiscope-turntable-") as folder:
             target = Path(folder) / "turntable.mp4"
             with context.timed("draw"):
@@ -139,26 +153,33 @@ class WorldWork:
                     token=await self.identity.token_for_mandate(context.operation.mandate),
                 )
         await context.report("store", 1.0)
-        return world_rendering_service_pb2.RenderTurntableResponse(asset_version=version.name, frame_count=frame_count)
+        return world_rendering_service_pb2.RenderTurntableResponse(
+            asset_version=version.name,
+            frame_count=frame_count,
+            engine=world.choice.name,
+            engine_reason=world.choice.reason,
+        )
 
     async def _draw(
-        self, context: JobContext, request: _Turntable, world: OpenWorld, frame_count: int, target: Path
+        self, context: JobContext, request: _Turntable, world: DrawableWorld, frame_count: int, target: Path
     ) -> None:
         should_stop, drawn = threading.Event(), [0]
 
         def draw() -> None:
-            size = (request.width_px or 960) // 2 * 2, (request.height_px or 540) // 2 * 2
+            size = _frame_size(request)
             start = self.orbit_from(request.start)
             info = _video_info(*size, frame_count)
             encoding = VideoEncoding(codec=_CODECS[request.codec])
-            with VideoWriter.open(target, info, encoding) as writer:
+            with (
+                self.drawer.drawing(world, should_stop=should_stop.is_set, timeout_s=_FRAME_TIMEOUT_S) as draw_picture,
+                VideoWriter.open(target, info, encoding) as writer,
+            ):
                 for index in range(frame_count):
                     if should_stop.is_set():
                         return
                     orbit = replace(start, azimuth_rad=start.azimuth_rad + math.tau * index / frame_count)
                     camera = orbit_camera(world.bounds, orbit, width_px=size[0], height_px=size[1])
-                    picture = self.kernels.render(world.gaussians, camera, world.options).color_rgb
-                    writer.write(color_levels(picture), Fraction(index, FRAME_RATE_HZ))
+                    writer.write(draw_picture(camera, Layer.COLOR), Fraction(index, FRAME_RATE_HZ))
                     drawn[0] = index + 1
 
         drawing = asyncio.ensure_future(asyncio.to_thread(draw))
@@ -196,6 +217,11 @@ class WorldWork:
 
     def _outputs(self, context: JobContext, name: str) -> OutputFolder:
         return OutputFolder(self.library, self.files.store, operation=context.operation.name, name=name)
+
+
+def _frame_size(request: _Turntable) -> tuple[int, int]:
+    """Width and height, even numbers as encoders want them."""
+    return (request.width_px or 960) // 2 * 2, (request.height_px or 540) // 2 * 2
 
 
 def _video_info(width_px: int, height_px: int, frame_count: int) -> VideoInfo:

@@ -7,10 +7,13 @@ from dataclasses import replace
 from praxiscope.rendering.v1 import world_rendering_service_pb2
 from praxiscope.type.v1 import geometry_pb2
 from praxiscope_worlds import Camera, Orbit, camera_from_pose
+from rendering_service.core.daylight import Daylight
+from rendering_service.core.engines import Engine, Lighting, Quality
 from rendering_service.core.world_view import (
     DEFAULT_SIZE_PX,
     DrawnView,
     Layer,
+    RenderSettings,
     ViewQuestion,
 )
 
@@ -20,6 +23,25 @@ _LAYERS = {
     _Request.LAYER_COLOR: Layer.COLOR,
     _Request.LAYER_DEPTH: Layer.DEPTH,
     _Request.LAYER_NORMAL: Layer.NORMAL,
+}
+_Settings = world_rendering_service_pb2.RenderSettings
+_ENGINES = {
+    _Settings.ENGINE_UNSPECIFIED: Engine.AUTO,
+    _Settings.ENGINE_AUTO: Engine.AUTO,
+    _Settings.ENGINE_SPLAT_RASTER: Engine.SPLAT_RASTER,
+    _Settings.ENGINE_MESH_RASTER: Engine.MESH_RASTER,
+    _Settings.ENGINE_PATH_TRACING: Engine.PATH_TRACING,
+}
+_QUALITIES = {
+    _Settings.QUALITY_UNSPECIFIED: Quality.STANDARD,
+    _Settings.QUALITY_DRAFT: Quality.DRAFT,
+    _Settings.QUALITY_STANDARD: Quality.STANDARD,
+    _Settings.QUALITY_HIGH: Quality.HIGH,
+}
+_LIGHTING = {
+    _Settings.LIGHTING_UNSPECIFIED: Lighting.AUTO,
+    _Settings.LIGHTING_NONE: Lighting.NONE,
+    _Settings.LIGHTING_DAYLIGHT: Lighting.DAYLIGHT,
 }
 
 
@@ -50,6 +72,22 @@ def camera_from(message: geometry_pb2.PinholeCamera) -> Camera:
     )
 
 
+def settings_from(message: _Settings) -> RenderSettings:
+    """Returns with what and how a world is drawn."""
+    daylight = Daylight()
+    if message.HasField("sun"):
+        daylight = Daylight(sun_azimuth_rad=message.sun.azimuth_rad, sun_elevation_rad=message.sun.elevation_rad)
+    return RenderSettings(
+        path=message.path,
+        engine=_ENGINES[message.engine],
+        quality=_QUALITIES[message.quality],
+        sample_count=message.sample_count,
+        lighting=_LIGHTING[message.lighting],
+        daylight=daylight,
+        has_ground=message.has_ground,
+    )
+
+
 def question_from(request: _Request) -> ViewQuestion:
     """Returns what is drawn.
 
@@ -70,6 +108,7 @@ def question_from(request: _Request) -> ViewQuestion:
         width_px=request.width_px or DEFAULT_SIZE_PX[0],
         height_px=request.height_px or DEFAULT_SIZE_PX[1],
         layer=_LAYERS[request.layer],
+        settings=settings_from(request.settings),
     )
 
 

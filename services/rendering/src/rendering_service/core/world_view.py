@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 import numpy as np
 from jaxtyping import Float32
 
 from praxiscope_worlds import Camera, Orbit
+from rendering_service.core.daylight import Daylight
+from rendering_service.core.engines import Engine, Lighting, Quality
 
 DEFAULT_SIZE_PX = (960, 540)
 _MAX_DEPTH_LEVEL = 65535
@@ -22,6 +24,29 @@ class Layer(Enum):
     NORMAL = auto()
 
 
+@dataclass(frozen=True, kw_only=True)
+class RenderSettings:
+    """With what and how a world is drawn.
+
+    Attributes:
+        path: The file in the version; empty: the world's.
+        engine: What draws.
+        quality: How well.
+        sample_count: Paths of light through a pixel; 0: the quality's.
+        lighting: What falls on a mesh.
+        daylight: Where the sun is.
+        has_ground: Whether a ground lies under a mesh.
+    """
+
+    path: str = ""
+    engine: Engine = Engine.AUTO
+    quality: Quality = Quality.STANDARD
+    sample_count: int = 0
+    lighting: Lighting = Lighting.AUTO
+    daylight: Daylight = field(default_factory=Daylight)
+    has_ground: bool = False
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ViewQuestion:
     """What to draw.
@@ -32,6 +57,7 @@ class ViewQuestion:
         width_px: Width; a camera of one's own has its own.
         height_px: Height, likewise.
         layer: What a pixel says.
+        settings: With what and how it is drawn.
     """
 
     world: str
@@ -39,6 +65,7 @@ class ViewQuestion:
     width_px: int
     height_px: int
     layer: Layer
+    settings: RenderSettings = field(default_factory=RenderSettings)
 
 
 @dataclass(frozen=True, kw_only=True)

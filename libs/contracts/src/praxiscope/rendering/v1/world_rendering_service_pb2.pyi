@@ -26,8 +26,63 @@ class OrbitView(_message.Message):
     vertical_field_rad: float
     def __init__(self, azimuth_rad: _Optional[float] = ..., elevation_rad: _Optional[float] = ..., distance_radii: _Optional[float] = ..., vertical_field_rad: _Optional[float] = ...) -> None: ...
 
+class RenderSettings(_message.Message):
+    __slots__ = ("path", "engine", "quality", "sample_count", "lighting", "sun", "has_ground")
+    class Engine(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        ENGINE_UNSPECIFIED: _ClassVar[RenderSettings.Engine]
+        ENGINE_AUTO: _ClassVar[RenderSettings.Engine]
+        ENGINE_SPLAT_RASTER: _ClassVar[RenderSettings.Engine]
+        ENGINE_MESH_RASTER: _ClassVar[RenderSettings.Engine]
+        ENGINE_PATH_TRACING: _ClassVar[RenderSettings.Engine]
+    ENGINE_UNSPECIFIED: RenderSettings.Engine
+    ENGINE_AUTO: RenderSettings.Engine
+    ENGINE_SPLAT_RASTER: RenderSettings.Engine
+    ENGINE_MESH_RASTER: RenderSettings.Engine
+    ENGINE_PATH_TRACING: RenderSettings.Engine
+    class Quality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        QUALITY_UNSPECIFIED: _ClassVar[RenderSettings.Quality]
+        QUALITY_DRAFT: _ClassVar[RenderSettings.Quality]
+        QUALITY_STANDARD: _ClassVar[RenderSettings.Quality]
+        QUALITY_HIGH: _ClassVar[RenderSettings.Quality]
+    QUALITY_UNSPECIFIED: RenderSettings.Quality
+    QUALITY_DRAFT: RenderSettings.Quality
+    QUALITY_STANDARD: RenderSettings.Quality
+    QUALITY_HIGH: RenderSettings.Quality
+    class Lighting(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        LIGHTING_UNSPECIFIED: _ClassVar[RenderSettings.Lighting]
+        LIGHTING_NONE: _ClassVar[RenderSettings.Lighting]
+        LIGHTING_DAYLIGHT: _ClassVar[RenderSettings.Lighting]
+    LIGHTING_UNSPECIFIED: RenderSettings.Lighting
+    LIGHTING_NONE: RenderSettings.Lighting
+    LIGHTING_DAYLIGHT: RenderSettings.Lighting
+    class Sun(_message.Message):
+        __slots__ = ("azimuth_rad", "elevation_rad")
+        AZIMUTH_RAD_FIELD_NUMBER: _ClassVar[int]
+        ELEVATION_RAD_FIELD_NUMBER: _ClassVar[int]
+        azimuth_rad: float
+        elevation_rad: float
+        def __init__(self, azimuth_rad: _Optional[float] = ..., elevation_rad: _Optional[float] = ...) -> None: ...
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LIGHTING_FIELD_NUMBER: _ClassVar[int]
+    SUN_FIELD_NUMBER: _ClassVar[int]
+    HAS_GROUND_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    engine: RenderSettings.Engine
+    quality: RenderSettings.Quality
+    sample_count: int
+    lighting: RenderSettings.Lighting
+    sun: RenderSettings.Sun
+    has_ground: bool
+    def __init__(self, path: _Optional[str] = ..., engine: _Optional[_Union[RenderSettings.Engine, str]] = ..., quality: _Optional[_Union[RenderSettings.Quality, str]] = ..., sample_count: _Optional[int] = ..., lighting: _Optional[_Union[RenderSettings.Lighting, str]] = ..., sun: _Optional[_Union[RenderSettings.Sun, _Mapping]] = ..., has_ground: _Optional[bool] = ...) -> None: ...
+
 class RenderViewRequest(_message.Message):
-    __slots__ = ("world", "orbit", "camera", "picture_index", "width_px", "height_px", "layer")
+    __slots__ = ("world", "orbit", "camera", "picture_index", "width_px", "height_px", "layer", "settings")
     class Layer(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         LAYER_UNSPECIFIED: _ClassVar[RenderViewRequest.Layer]
@@ -45,6 +100,7 @@ class RenderViewRequest(_message.Message):
     WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
     LAYER_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
     world: str
     orbit: OrbitView
     camera: _geometry_pb2.PinholeCamera
@@ -52,7 +108,8 @@ class RenderViewRequest(_message.Message):
     width_px: int
     height_px: int
     layer: RenderViewRequest.Layer
-    def __init__(self, world: _Optional[str] = ..., orbit: _Optional[_Union[OrbitView, _Mapping]] = ..., camera: _Optional[_Union[_geometry_pb2.PinholeCamera, _Mapping]] = ..., picture_index: _Optional[int] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., layer: _Optional[_Union[RenderViewRequest.Layer, str]] = ...) -> None: ...
+    settings: RenderSettings
+    def __init__(self, world: _Optional[str] = ..., orbit: _Optional[_Union[OrbitView, _Mapping]] = ..., camera: _Optional[_Union[_geometry_pb2.PinholeCamera, _Mapping]] = ..., picture_index: _Optional[int] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., layer: _Optional[_Union[RenderViewRequest.Layer, str]] = ..., settings: _Optional[_Union[RenderSettings, _Mapping]] = ...) -> None: ...
 
 class RenderViewResponse(_message.Message):
     __slots__ = ("content", "width_px", "height_px", "engine", "engine_reason", "near_m", "far_m")
@@ -73,7 +130,7 @@ class RenderViewResponse(_message.Message):
     def __init__(self, content: _Optional[bytes] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., engine: _Optional[str] = ..., engine_reason: _Optional[str] = ..., near_m: _Optional[float] = ..., far_m: _Optional[float] = ...) -> None: ...
 
 class RenderTurntableRequest(_message.Message):
-    __slots__ = ("world", "start", "frame_count", "width_px", "height_px", "codec", "request_id")
+    __slots__ = ("world", "start", "frame_count", "width_px", "height_px", "codec", "request_id", "settings")
     WORLD_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -81,6 +138,7 @@ class RenderTurntableRequest(_message.Message):
     HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
     CODEC_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
     world: str
     start: OrbitView
     frame_count: int
@@ -88,15 +146,20 @@ class RenderTurntableRequest(_message.Message):
     height_px: int
     codec: _rendering_service_pb2.RenderOverlayRequest.Codec
     request_id: str
-    def __init__(self, world: _Optional[str] = ..., start: _Optional[_Union[OrbitView, _Mapping]] = ..., frame_count: _Optional[int] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., codec: _Optional[_Union[_rendering_service_pb2.RenderOverlayRequest.Codec, str]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    settings: RenderSettings
+    def __init__(self, world: _Optional[str] = ..., start: _Optional[_Union[OrbitView, _Mapping]] = ..., frame_count: _Optional[int] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., codec: _Optional[_Union[_rendering_service_pb2.RenderOverlayRequest.Codec, str]] = ..., request_id: _Optional[str] = ..., settings: _Optional[_Union[RenderSettings, _Mapping]] = ...) -> None: ...
 
 class RenderTurntableResponse(_message.Message):
-    __slots__ = ("asset_version", "frame_count")
+    __slots__ = ("asset_version", "frame_count", "engine", "engine_reason")
     ASSET_VERSION_FIELD_NUMBER: _ClassVar[int]
     FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_REASON_FIELD_NUMBER: _ClassVar[int]
     asset_version: str
     frame_count: int
-    def __init__(self, asset_version: _Optional[str] = ..., frame_count: _Optional[int] = ...) -> None: ...
+    engine: str
+    engine_reason: str
+    def __init__(self, asset_version: _Optional[str] = ..., frame_count: _Optional[int] = ..., engine: _Optional[str] = ..., engine_reason: _Optional[str] = ...) -> None: ...
 
 class ExportWorldRequest(_message.Message):
     __slots__ = ("world", "formats", "request_id")

@@ -24,6 +24,178 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What draws. Gaussians are drawn by the splat raster; meshes by the mesh raster or by path tracing.
+type RenderSettings_Engine int32
+
+const (
+	// Not stated; ENGINE_AUTO.
+	RenderSettings_ENGINE_UNSPECIFIED RenderSettings_Engine = 0
+	// What suits what is drawn, the layer, the quality and the machine; the answer says which and why.
+	RenderSettings_ENGINE_AUTO RenderSettings_Engine = 1
+	// Gaussians, blended from near to far.
+	RenderSettings_ENGINE_SPLAT_RASTER RenderSettings_Engine = 2
+	// Triangles through OpenGL; light without shadows.
+	RenderSettings_ENGINE_MESH_RASTER RenderSettings_Engine = 3
+	// Paths of light between triangles: shadows, and light from surface to surface. Of a world of Gaussians, the surfaces that they were laid on
+	// (`scene.glb`, of worlds from words); one that has none answers ENGINE_UNSUITED: extract its mesh first.
+	RenderSettings_ENGINE_PATH_TRACING RenderSettings_Engine = 4
+)
+
+// Enum value maps for RenderSettings_Engine.
+var (
+	RenderSettings_Engine_name = map[int32]string{
+		0: "ENGINE_UNSPECIFIED",
+		1: "ENGINE_AUTO",
+		2: "ENGINE_SPLAT_RASTER",
+		3: "ENGINE_MESH_RASTER",
+		4: "ENGINE_PATH_TRACING",
+	}
+	RenderSettings_Engine_value = map[string]int32{
+		"ENGINE_UNSPECIFIED":  0,
+		"ENGINE_AUTO":         1,
+		"ENGINE_SPLAT_RASTER": 2,
+		"ENGINE_MESH_RASTER":  3,
+		"ENGINE_PATH_TRACING": 4,
+	}
+)
+
+func (x RenderSettings_Engine) Enum() *RenderSettings_Engine {
+	p := new(RenderSettings_Engine)
+	*p = x
+	return p
+}
+
+func (x RenderSettings_Engine) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RenderSettings_Engine) Descriptor() protoreflect.EnumDescriptor {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[0].Descriptor()
+}
+
+func (RenderSettings_Engine) Type() protoreflect.EnumType {
+	return &file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[0]
+}
+
+func (x RenderSettings_Engine) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RenderSettings_Engine.Descriptor instead.
+func (RenderSettings_Engine) EnumDescriptor() ([]byte, []int) {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{1, 0}
+}
+
+// How well a mesh is drawn.
+type RenderSettings_Quality int32
+
+const (
+	// Not stated; QUALITY_STANDARD.
+	RenderSettings_QUALITY_UNSPECIFIED RenderSettings_Quality = 0
+	// A raster, or 16 samples where paths are traced.
+	RenderSettings_QUALITY_DRAFT RenderSettings_Quality = 1
+	// A raster, or 64 samples where paths are traced.
+	RenderSettings_QUALITY_STANDARD RenderSettings_Quality = 2
+	// Paths are traced, 256 samples.
+	RenderSettings_QUALITY_HIGH RenderSettings_Quality = 3
+)
+
+// Enum value maps for RenderSettings_Quality.
+var (
+	RenderSettings_Quality_name = map[int32]string{
+		0: "QUALITY_UNSPECIFIED",
+		1: "QUALITY_DRAFT",
+		2: "QUALITY_STANDARD",
+		3: "QUALITY_HIGH",
+	}
+	RenderSettings_Quality_value = map[string]int32{
+		"QUALITY_UNSPECIFIED": 0,
+		"QUALITY_DRAFT":       1,
+		"QUALITY_STANDARD":    2,
+		"QUALITY_HIGH":        3,
+	}
+)
+
+func (x RenderSettings_Quality) Enum() *RenderSettings_Quality {
+	p := new(RenderSettings_Quality)
+	*p = x
+	return p
+}
+
+func (x RenderSettings_Quality) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RenderSettings_Quality) Descriptor() protoreflect.EnumDescriptor {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[1].Descriptor()
+}
+
+func (RenderSettings_Quality) Type() protoreflect.EnumType {
+	return &file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[1]
+}
+
+func (x RenderSettings_Quality) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RenderSettings_Quality.Descriptor instead.
+func (RenderSettings_Quality) EnumDescriptor() ([]byte, []int) {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{1, 1}
+}
+
+// What falls on a mesh.
+type RenderSettings_Lighting int32
+
+const (
+	// Not stated: daylight where paths are traced and where a mesh has no colours; else none.
+	RenderSettings_LIGHTING_UNSPECIFIED RenderSettings_Lighting = 0
+	// Colours are drawn as they are; reconstructions have their light in them.
+	RenderSettings_LIGHTING_NONE RenderSettings_Lighting = 1
+	// A sun and a sky.
+	RenderSettings_LIGHTING_DAYLIGHT RenderSettings_Lighting = 2
+)
+
+// Enum value maps for RenderSettings_Lighting.
+var (
+	RenderSettings_Lighting_name = map[int32]string{
+		0: "LIGHTING_UNSPECIFIED",
+		1: "LIGHTING_NONE",
+		2: "LIGHTING_DAYLIGHT",
+	}
+	RenderSettings_Lighting_value = map[string]int32{
+		"LIGHTING_UNSPECIFIED": 0,
+		"LIGHTING_NONE":        1,
+		"LIGHTING_DAYLIGHT":    2,
+	}
+)
+
+func (x RenderSettings_Lighting) Enum() *RenderSettings_Lighting {
+	p := new(RenderSettings_Lighting)
+	*p = x
+	return p
+}
+
+func (x RenderSettings_Lighting) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RenderSettings_Lighting) Descriptor() protoreflect.EnumDescriptor {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[2].Descriptor()
+}
+
+func (RenderSettings_Lighting) Type() protoreflect.EnumType {
+	return &file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[2]
+}
+
+func (x RenderSettings_Lighting) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RenderSettings_Lighting.Descriptor instead.
+func (RenderSettings_Lighting) EnumDescriptor() ([]byte, []int) {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{1, 2}
+}
+
 // What a pixel says.
 type RenderViewRequest_Layer int32
 
@@ -65,11 +237,11 @@ func (x RenderViewRequest_Layer) String() string {
 }
 
 func (RenderViewRequest_Layer) Descriptor() protoreflect.EnumDescriptor {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[0].Descriptor()
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[3].Descriptor()
 }
 
 func (RenderViewRequest_Layer) Type() protoreflect.EnumType {
-	return &file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[0]
+	return &file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[3]
 }
 
 func (x RenderViewRequest_Layer) Number() protoreflect.EnumNumber {
@@ -78,7 +250,7 @@ func (x RenderViewRequest_Layer) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RenderViewRequest_Layer.Descriptor instead.
 func (RenderViewRequest_Layer) EnumDescriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{1, 0}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{2, 0}
 }
 
 // A format that other tools open.
@@ -134,11 +306,11 @@ func (x ExportWorldRequest_Format) String() string {
 }
 
 func (ExportWorldRequest_Format) Descriptor() protoreflect.EnumDescriptor {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[1].Descriptor()
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[4].Descriptor()
 }
 
 func (ExportWorldRequest_Format) Type() protoreflect.EnumType {
-	return &file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[1]
+	return &file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[4]
 }
 
 func (x ExportWorldRequest_Format) Number() protoreflect.EnumNumber {
@@ -147,7 +319,7 @@ func (x ExportWorldRequest_Format) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ExportWorldRequest_Format.Descriptor instead.
 func (ExportWorldRequest_Format) EnumDescriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{5, 0}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{6, 0}
 }
 
 // A circle around a world's middle, looking at it.
@@ -223,6 +395,106 @@ func (x *OrbitView) GetVerticalFieldRad() float64 {
 	return 0
 }
 
+// Says with what and how to draw.
+type RenderSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The file in the version; empty means the world's: `world.ply`, the only file, or `mesh.glb`.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// What draws.
+	Engine RenderSettings_Engine `protobuf:"varint,2,opt,name=engine,proto3,enum=praxiscope.rendering.v1.RenderSettings_Engine" json:"engine,omitempty"`
+	// How well a mesh is drawn.
+	Quality RenderSettings_Quality `protobuf:"varint,3,opt,name=quality,proto3,enum=praxiscope.rendering.v1.RenderSettings_Quality" json:"quality,omitempty"`
+	// Paths of light through a pixel, where paths are traced; 0 means the quality's.
+	SampleCount int32 `protobuf:"varint,4,opt,name=sample_count,json=sampleCount,proto3" json:"sample_count,omitempty"`
+	// What falls on a mesh.
+	Lighting RenderSettings_Lighting `protobuf:"varint,5,opt,name=lighting,proto3,enum=praxiscope.rendering.v1.RenderSettings_Lighting" json:"lighting,omitempty"`
+	// Where the sun is; not stated: to the right behind the viewer of an orbit view of zeros, half way up.
+	Sun *RenderSettings_Sun `protobuf:"bytes,6,opt,name=sun,proto3" json:"sun,omitempty"`
+	// Whether a grey ground lies under a mesh.
+	HasGround     bool `protobuf:"varint,7,opt,name=has_ground,json=hasGround,proto3" json:"has_ground,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenderSettings) Reset() {
+	*x = RenderSettings{}
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenderSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenderSettings) ProtoMessage() {}
+
+func (x *RenderSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenderSettings.ProtoReflect.Descriptor instead.
+func (*RenderSettings) Descriptor() ([]byte, []int) {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *RenderSettings) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *RenderSettings) GetEngine() RenderSettings_Engine {
+	if x != nil {
+		return x.Engine
+	}
+	return RenderSettings_ENGINE_UNSPECIFIED
+}
+
+func (x *RenderSettings) GetQuality() RenderSettings_Quality {
+	if x != nil {
+		return x.Quality
+	}
+	return RenderSettings_QUALITY_UNSPECIFIED
+}
+
+func (x *RenderSettings) GetSampleCount() int32 {
+	if x != nil {
+		return x.SampleCount
+	}
+	return 0
+}
+
+func (x *RenderSettings) GetLighting() RenderSettings_Lighting {
+	if x != nil {
+		return x.Lighting
+	}
+	return RenderSettings_LIGHTING_UNSPECIFIED
+}
+
+func (x *RenderSettings) GetSun() *RenderSettings_Sun {
+	if x != nil {
+		return x.Sun
+	}
+	return nil
+}
+
+func (x *RenderSettings) GetHasGround() bool {
+	if x != nil {
+		return x.HasGround
+	}
+	return false
+}
+
 // Says what to draw.
 type RenderViewRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -241,14 +513,16 @@ type RenderViewRequest struct {
 	// Height in pixels; 0 means 540.
 	HeightPx int32 `protobuf:"varint,6,opt,name=height_px,json=heightPx,proto3" json:"height_px,omitempty"`
 	// What a pixel says.
-	Layer         RenderViewRequest_Layer `protobuf:"varint,7,opt,name=layer,proto3,enum=praxiscope.rendering.v1.RenderViewRequest_Layer" json:"layer,omitempty"`
+	Layer RenderViewRequest_Layer `protobuf:"varint,7,opt,name=layer,proto3,enum=praxiscope.rendering.v1.RenderViewRequest_Layer" json:"layer,omitempty"`
+	// With what and how to draw.
+	Settings      *RenderSettings `protobuf:"bytes,8,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RenderViewRequest) Reset() {
 	*x = RenderViewRequest{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[1]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -260,7 +534,7 @@ func (x *RenderViewRequest) String() string {
 func (*RenderViewRequest) ProtoMessage() {}
 
 func (x *RenderViewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[1]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -273,7 +547,7 @@ func (x *RenderViewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderViewRequest.ProtoReflect.Descriptor instead.
 func (*RenderViewRequest) Descriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{1}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *RenderViewRequest) GetWorld() string {
@@ -338,6 +612,13 @@ func (x *RenderViewRequest) GetLayer() RenderViewRequest_Layer {
 	return RenderViewRequest_LAYER_UNSPECIFIED
 }
 
+func (x *RenderViewRequest) GetSettings() *RenderSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
 type isRenderViewRequest_View interface {
 	isRenderViewRequest_View()
 }
@@ -372,7 +653,7 @@ type RenderViewResponse struct {
 	WidthPx int32 `protobuf:"varint,2,opt,name=width_px,json=widthPx,proto3" json:"width_px,omitempty"`
 	// Height in pixels.
 	HeightPx int32 `protobuf:"varint,3,opt,name=height_px,json=heightPx,proto3" json:"height_px,omitempty"`
-	// The engine that drew it, as in `splat-cpu`.
+	// The engine that drew it: `splat-cpu`, `mesh-gl`, `path-llvm` or `path-scalar`.
 	Engine string `protobuf:"bytes,4,opt,name=engine,proto3" json:"engine,omitempty"`
 	// Why that engine, for a person to read.
 	EngineReason string `protobuf:"bytes,5,opt,name=engine_reason,json=engineReason,proto3" json:"engine_reason,omitempty"`
@@ -386,7 +667,7 @@ type RenderViewResponse struct {
 
 func (x *RenderViewResponse) Reset() {
 	*x = RenderViewResponse{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[2]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -398,7 +679,7 @@ func (x *RenderViewResponse) String() string {
 func (*RenderViewResponse) ProtoMessage() {}
 
 func (x *RenderViewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[2]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -411,7 +692,7 @@ func (x *RenderViewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderViewResponse.ProtoReflect.Descriptor instead.
 func (*RenderViewResponse) Descriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{2}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *RenderViewResponse) GetContent() []byte {
@@ -479,14 +760,16 @@ type RenderTurntableRequest struct {
 	// The codec.
 	Codec RenderOverlayRequest_Codec `protobuf:"varint,6,opt,name=codec,proto3,enum=praxiscope.rendering.v1.RenderOverlayRequest_Codec" json:"codec,omitempty"`
 	// A UUID of the caller's; a repeated call with it gives the same operation.
-	RequestId     string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// With what and how to draw.
+	Settings      *RenderSettings `protobuf:"bytes,8,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RenderTurntableRequest) Reset() {
 	*x = RenderTurntableRequest{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[3]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -498,7 +781,7 @@ func (x *RenderTurntableRequest) String() string {
 func (*RenderTurntableRequest) ProtoMessage() {}
 
 func (x *RenderTurntableRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[3]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -511,7 +794,7 @@ func (x *RenderTurntableRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderTurntableRequest.ProtoReflect.Descriptor instead.
 func (*RenderTurntableRequest) Descriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{3}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RenderTurntableRequest) GetWorld() string {
@@ -563,20 +846,31 @@ func (x *RenderTurntableRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *RenderTurntableRequest) GetSettings() *RenderSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
 // What a flight made.
 type RenderTurntableResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The version of the asset of kind KIND_CLIP.
 	AssetVersion string `protobuf:"bytes,1,opt,name=asset_version,json=assetVersion,proto3" json:"asset_version,omitempty"`
 	// How many frames were drawn.
-	FrameCount    int32 `protobuf:"varint,2,opt,name=frame_count,json=frameCount,proto3" json:"frame_count,omitempty"`
+	FrameCount int32 `protobuf:"varint,2,opt,name=frame_count,json=frameCount,proto3" json:"frame_count,omitempty"`
+	// The engine that drew it, as in RenderViewResponse.
+	Engine string `protobuf:"bytes,3,opt,name=engine,proto3" json:"engine,omitempty"`
+	// Why that engine, for a person to read.
+	EngineReason  string `protobuf:"bytes,4,opt,name=engine_reason,json=engineReason,proto3" json:"engine_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RenderTurntableResponse) Reset() {
 	*x = RenderTurntableResponse{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[4]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -588,7 +882,7 @@ func (x *RenderTurntableResponse) String() string {
 func (*RenderTurntableResponse) ProtoMessage() {}
 
 func (x *RenderTurntableResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[4]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -601,7 +895,7 @@ func (x *RenderTurntableResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderTurntableResponse.ProtoReflect.Descriptor instead.
 func (*RenderTurntableResponse) Descriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{4}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RenderTurntableResponse) GetAssetVersion() string {
@@ -616,6 +910,20 @@ func (x *RenderTurntableResponse) GetFrameCount() int32 {
 		return x.FrameCount
 	}
 	return 0
+}
+
+func (x *RenderTurntableResponse) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *RenderTurntableResponse) GetEngineReason() string {
+	if x != nil {
+		return x.EngineReason
+	}
+	return ""
 }
 
 // Says which formats are wanted.
@@ -633,7 +941,7 @@ type ExportWorldRequest struct {
 
 func (x *ExportWorldRequest) Reset() {
 	*x = ExportWorldRequest{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[5]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -645,7 +953,7 @@ func (x *ExportWorldRequest) String() string {
 func (*ExportWorldRequest) ProtoMessage() {}
 
 func (x *ExportWorldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[5]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -658,7 +966,7 @@ func (x *ExportWorldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWorldRequest.ProtoReflect.Descriptor instead.
 func (*ExportWorldRequest) Descriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{5}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ExportWorldRequest) GetWorld() string {
@@ -695,7 +1003,7 @@ type ExportWorldResponse struct {
 
 func (x *ExportWorldResponse) Reset() {
 	*x = ExportWorldResponse{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[6]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -707,7 +1015,7 @@ func (x *ExportWorldResponse) String() string {
 func (*ExportWorldResponse) ProtoMessage() {}
 
 func (x *ExportWorldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[6]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -720,7 +1028,7 @@ func (x *ExportWorldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWorldResponse.ProtoReflect.Descriptor instead.
 func (*ExportWorldResponse) Descriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{6}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ExportWorldResponse) GetAssetVersion() string {
@@ -737,6 +1045,61 @@ func (x *ExportWorldResponse) GetPaths() []string {
 	return nil
 }
 
+// Where the sun is.
+type RenderSettings_Sun struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Direction from the middle, counter-clockwise seen from above, in radians; 0 is along the world's z axis.
+	AzimuthRad float64 `protobuf:"fixed64,1,opt,name=azimuth_rad,json=azimuthRad,proto3" json:"azimuth_rad,omitempty"`
+	// Height above the horizon, in radians.
+	ElevationRad  float64 `protobuf:"fixed64,2,opt,name=elevation_rad,json=elevationRad,proto3" json:"elevation_rad,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenderSettings_Sun) Reset() {
+	*x = RenderSettings_Sun{}
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenderSettings_Sun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenderSettings_Sun) ProtoMessage() {}
+
+func (x *RenderSettings_Sun) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenderSettings_Sun.ProtoReflect.Descriptor instead.
+func (*RenderSettings_Sun) Descriptor() ([]byte, []int) {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{1, 0}
+}
+
+func (x *RenderSettings_Sun) GetAzimuthRad() float64 {
+	if x != nil {
+		return x.AzimuthRad
+	}
+	return 0
+}
+
+func (x *RenderSettings_Sun) GetElevationRad() float64 {
+	if x != nil {
+		return x.ElevationRad
+	}
+	return 0
+}
+
 var File_praxiscope_rendering_v1_world_rendering_service_proto protoreflect.FileDescriptor
 
 const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
@@ -747,7 +1110,35 @@ const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
 	"azimuthRad\x12)\n" +
 	"\relevation_rad\x18\x02 \x01(\x01B\x04\xe2A\x01\x01R\felevationRad\x12+\n" +
 	"\x0edistance_radii\x18\x03 \x01(\x01B\x04\xe2A\x01\x01R\rdistanceRadii\x122\n" +
-	"\x12vertical_field_rad\x18\x04 \x01(\x01B\x04\xe2A\x01\x01R\x10verticalFieldRad\"\xbd\x03\n" +
+	"\x12vertical_field_rad\x18\x04 \x01(\x01B\x04\xe2A\x01\x01R\x10verticalFieldRad\"\xb5\x06\n" +
+	"\x0eRenderSettings\x12\x18\n" +
+	"\x04path\x18\x01 \x01(\tB\x04\xe2A\x01\x01R\x04path\x12L\n" +
+	"\x06engine\x18\x02 \x01(\x0e2..praxiscope.rendering.v1.RenderSettings.EngineB\x04\xe2A\x01\x01R\x06engine\x12O\n" +
+	"\aquality\x18\x03 \x01(\x0e2/.praxiscope.rendering.v1.RenderSettings.QualityB\x04\xe2A\x01\x01R\aquality\x12'\n" +
+	"\fsample_count\x18\x04 \x01(\x05B\x04\xe2A\x01\x01R\vsampleCount\x12R\n" +
+	"\blighting\x18\x05 \x01(\x0e20.praxiscope.rendering.v1.RenderSettings.LightingB\x04\xe2A\x01\x01R\blighting\x12C\n" +
+	"\x03sun\x18\x06 \x01(\v2+.praxiscope.rendering.v1.RenderSettings.SunB\x04\xe2A\x01\x01R\x03sun\x12#\n" +
+	"\n" +
+	"has_ground\x18\a \x01(\bB\x04\xe2A\x01\x01R\thasGround\x1aW\n" +
+	"\x03Sun\x12%\n" +
+	"\vazimuth_rad\x18\x01 \x01(\x01B\x04\xe2A\x01\x01R\n" +
+	"azimuthRad\x12)\n" +
+	"\relevation_rad\x18\x02 \x01(\x01B\x04\xe2A\x01\x01R\felevationRad\"{\n" +
+	"\x06Engine\x12\x16\n" +
+	"\x12ENGINE_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vENGINE_AUTO\x10\x01\x12\x17\n" +
+	"\x13ENGINE_SPLAT_RASTER\x10\x02\x12\x16\n" +
+	"\x12ENGINE_MESH_RASTER\x10\x03\x12\x17\n" +
+	"\x13ENGINE_PATH_TRACING\x10\x04\"]\n" +
+	"\aQuality\x12\x17\n" +
+	"\x13QUALITY_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rQUALITY_DRAFT\x10\x01\x12\x14\n" +
+	"\x10QUALITY_STANDARD\x10\x02\x12\x10\n" +
+	"\fQUALITY_HIGH\x10\x03\"N\n" +
+	"\bLighting\x12\x18\n" +
+	"\x14LIGHTING_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rLIGHTING_NONE\x10\x01\x12\x15\n" +
+	"\x11LIGHTING_DAYLIGHT\x10\x02\"\x88\x04\n" +
 	"\x11RenderViewRequest\x12\x1a\n" +
 	"\x05world\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x05world\x12:\n" +
 	"\x05orbit\x18\x02 \x01(\v2\".praxiscope.rendering.v1.OrbitViewH\x00R\x05orbit\x12;\n" +
@@ -755,7 +1146,8 @@ const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
 	"\rpicture_index\x18\x04 \x01(\x05H\x00R\fpictureIndex\x12\x1f\n" +
 	"\bwidth_px\x18\x05 \x01(\x05B\x04\xe2A\x01\x01R\awidthPx\x12!\n" +
 	"\theight_px\x18\x06 \x01(\x05B\x04\xe2A\x01\x01R\bheightPx\x12L\n" +
-	"\x05layer\x18\a \x01(\x0e20.praxiscope.rendering.v1.RenderViewRequest.LayerB\x04\xe2A\x01\x01R\x05layer\"R\n" +
+	"\x05layer\x18\a \x01(\x0e20.praxiscope.rendering.v1.RenderViewRequest.LayerB\x04\xe2A\x01\x01R\x05layer\x12I\n" +
+	"\bsettings\x18\b \x01(\v2'.praxiscope.rendering.v1.RenderSettingsB\x04\xe2A\x01\x01R\bsettings\"R\n" +
 	"\x05Layer\x12\x15\n" +
 	"\x11LAYER_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vLAYER_COLOR\x10\x01\x12\x0f\n" +
@@ -769,7 +1161,7 @@ const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
 	"\x06engine\x18\x04 \x01(\tR\x06engine\x12#\n" +
 	"\rengine_reason\x18\x05 \x01(\tR\fengineReason\x12\x15\n" +
 	"\x06near_m\x18\x06 \x01(\x01R\x05nearM\x12\x13\n" +
-	"\x05far_m\x18\a \x01(\x01R\x04farM\"\xd5\x02\n" +
+	"\x05far_m\x18\a \x01(\x01R\x04farM\"\xa0\x03\n" +
 	"\x16RenderTurntableRequest\x12\x1a\n" +
 	"\x05world\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x05world\x12>\n" +
 	"\x05start\x18\x02 \x01(\v2\".praxiscope.rendering.v1.OrbitViewB\x04\xe2A\x01\x01R\x05start\x12%\n" +
@@ -779,11 +1171,14 @@ const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
 	"\theight_px\x18\x05 \x01(\x05B\x04\xe2A\x01\x01R\bheightPx\x12O\n" +
 	"\x05codec\x18\x06 \x01(\x0e23.praxiscope.rendering.v1.RenderOverlayRequest.CodecB\x04\xe2A\x01\x01R\x05codec\x12#\n" +
 	"\n" +
-	"request_id\x18\a \x01(\tB\x04\xe2A\x01\x01R\trequestId\"_\n" +
+	"request_id\x18\a \x01(\tB\x04\xe2A\x01\x01R\trequestId\x12I\n" +
+	"\bsettings\x18\b \x01(\v2'.praxiscope.rendering.v1.RenderSettingsB\x04\xe2A\x01\x01R\bsettings\"\x9c\x01\n" +
 	"\x17RenderTurntableResponse\x12#\n" +
 	"\rasset_version\x18\x01 \x01(\tR\fassetVersion\x12\x1f\n" +
 	"\vframe_count\x18\x02 \x01(\x05R\n" +
-	"frameCount\"\xba\x02\n" +
+	"frameCount\x12\x16\n" +
+	"\x06engine\x18\x03 \x01(\tR\x06engine\x12#\n" +
+	"\rengine_reason\x18\x04 \x01(\tR\fengineReason\"\xba\x02\n" +
 	"\x12ExportWorldRequest\x12\x1a\n" +
 	"\x05world\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x05world\x12R\n" +
 	"\aformats\x18\x02 \x03(\x0e22.praxiscope.rendering.v1.ExportWorldRequest.FormatB\x04\xe2A\x01\x02R\aformats\x12#\n" +
@@ -802,12 +1197,12 @@ const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
 	"\vFORMAT_USDA\x10\x06\"P\n" +
 	"\x13ExportWorldResponse\x12#\n" +
 	"\rasset_version\x18\x01 \x01(\tR\fassetVersion\x12\x14\n" +
-	"\x05paths\x18\x02 \x03(\tR\x05paths2\xc7\b\n" +
-	"\x15WorldRenderingService\x12\xa7\x03\n" +
+	"\x05paths\x18\x02 \x03(\tR\x05paths2\x9d\t\n" +
+	"\x15WorldRenderingService\x12\xfd\x03\n" +
 	"\n" +
-	"RenderView\x12*.praxiscope.rendering.v1.RenderViewRequest\x1a+.praxiscope.rendering.v1.RenderViewResponse\"\xbf\x02\x82\xce\x18\xfa\x01\n" +
+	"RenderView\x12*.praxiscope.rendering.v1.RenderViewRequest\x1a+.praxiscope.rendering.v1.RenderViewResponse\"\x95\x03\x82\xce\x18\xd0\x02\n" +
 	"\x17rendering.worlds.render\x12\x05world\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x12INVALID_WORLD_FILE\"\x14UNKNOWN_WORLD_FORMAT\"\x14WORLD_FILE_TOO_LARGE\"\x12WORLD_NOT_DRAWABLE\"\x0fWORLD_TOO_DENSE\"\x11PICTURE_NOT_FOUND\"\fINVALID_VIEW\"\x0fSTILL_TOO_LARGE\"\x0fKERNELS_MISSING\"\n" +
-	"QUEUE_FULL\x82\xd3\xe4\x93\x02::\x01*\"5/v1/{world=projects/*/assets/*/versions/*}:renderView\x12\xc8\x02\n" +
+	"QUEUE_FULL\"\x0fENGINE_UNSUITED\"\x12ENGINE_UNAVAILABLE\"\x0fVIEW_TOO_COSTLY\"\x0eMESH_TOO_LARGE\"\x0eENGINE_TIMEOUT\x82\xd3\xe4\x93\x02::\x01*\"5/v1/{world=projects/*/assets/*/versions/*}:renderView\x12\xc8\x02\n" +
 	"\x0fRenderTurntable\x12/.praxiscope.rendering.v1.RenderTurntableRequest\x1a\x1d.google.longrunning.Operation\"\xe4\x01\xcaA?\n" +
 	"\x17RenderTurntableResponse\x12$praxiscope.type.v1.OperationMetadata\x82\xce\x18Y\n" +
 	"\x17rendering.worlds.render\x12\x05world\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02?:\x01*\":/v1/{world=projects/*/assets/*/versions/*}:renderTurntable\x12\xb8\x02\n" +
@@ -828,40 +1223,51 @@ func file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP() []
 	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescData
 }
 
-var file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_praxiscope_rendering_v1_world_rendering_service_proto_goTypes = []any{
-	(RenderViewRequest_Layer)(0),    // 0: praxiscope.rendering.v1.RenderViewRequest.Layer
-	(ExportWorldRequest_Format)(0),  // 1: praxiscope.rendering.v1.ExportWorldRequest.Format
-	(*OrbitView)(nil),               // 2: praxiscope.rendering.v1.OrbitView
-	(*RenderViewRequest)(nil),       // 3: praxiscope.rendering.v1.RenderViewRequest
-	(*RenderViewResponse)(nil),      // 4: praxiscope.rendering.v1.RenderViewResponse
-	(*RenderTurntableRequest)(nil),  // 5: praxiscope.rendering.v1.RenderTurntableRequest
-	(*RenderTurntableResponse)(nil), // 6: praxiscope.rendering.v1.RenderTurntableResponse
-	(*ExportWorldRequest)(nil),      // 7: praxiscope.rendering.v1.ExportWorldRequest
-	(*ExportWorldResponse)(nil),     // 8: praxiscope.rendering.v1.ExportWorldResponse
-	(*v1.PinholeCamera)(nil),        // 9: praxiscope.type.v1.PinholeCamera
-	(RenderOverlayRequest_Codec)(0), // 10: praxiscope.rendering.v1.RenderOverlayRequest.Codec
-	(*longrunningpb.Operation)(nil), // 11: google.longrunning.Operation
+	(RenderSettings_Engine)(0),      // 0: praxiscope.rendering.v1.RenderSettings.Engine
+	(RenderSettings_Quality)(0),     // 1: praxiscope.rendering.v1.RenderSettings.Quality
+	(RenderSettings_Lighting)(0),    // 2: praxiscope.rendering.v1.RenderSettings.Lighting
+	(RenderViewRequest_Layer)(0),    // 3: praxiscope.rendering.v1.RenderViewRequest.Layer
+	(ExportWorldRequest_Format)(0),  // 4: praxiscope.rendering.v1.ExportWorldRequest.Format
+	(*OrbitView)(nil),               // 5: praxiscope.rendering.v1.OrbitView
+	(*RenderSettings)(nil),          // 6: praxiscope.rendering.v1.RenderSettings
+	(*RenderViewRequest)(nil),       // 7: praxiscope.rendering.v1.RenderViewRequest
+	(*RenderViewResponse)(nil),      // 8: praxiscope.rendering.v1.RenderViewResponse
+	(*RenderTurntableRequest)(nil),  // 9: praxiscope.rendering.v1.RenderTurntableRequest
+	(*RenderTurntableResponse)(nil), // 10: praxiscope.rendering.v1.RenderTurntableResponse
+	(*ExportWorldRequest)(nil),      // 11: praxiscope.rendering.v1.ExportWorldRequest
+	(*ExportWorldResponse)(nil),     // 12: praxiscope.rendering.v1.ExportWorldResponse
+	(*RenderSettings_Sun)(nil),      // 13: praxiscope.rendering.v1.RenderSettings.Sun
+	(*v1.PinholeCamera)(nil),        // 14: praxiscope.type.v1.PinholeCamera
+	(RenderOverlayRequest_Codec)(0), // 15: praxiscope.rendering.v1.RenderOverlayRequest.Codec
+	(*longrunningpb.Operation)(nil), // 16: google.longrunning.Operation
 }
 var file_praxiscope_rendering_v1_world_rendering_service_proto_depIdxs = []int32{
-	2,  // 0: praxiscope.rendering.v1.RenderViewRequest.orbit:type_name -> praxiscope.rendering.v1.OrbitView
-	9,  // 1: praxiscope.rendering.v1.RenderViewRequest.camera:type_name -> praxiscope.type.v1.PinholeCamera
-	0,  // 2: praxiscope.rendering.v1.RenderViewRequest.layer:type_name -> praxiscope.rendering.v1.RenderViewRequest.Layer
-	2,  // 3: praxiscope.rendering.v1.RenderTurntableRequest.start:type_name -> praxiscope.rendering.v1.OrbitView
-	10, // 4: praxiscope.rendering.v1.RenderTurntableRequest.codec:type_name -> praxiscope.rendering.v1.RenderOverlayRequest.Codec
-	1,  // 5: praxiscope.rendering.v1.ExportWorldRequest.formats:type_name -> praxiscope.rendering.v1.ExportWorldRequest.Format
-	3,  // 6: praxiscope.rendering.v1.WorldRenderingService.RenderView:input_type -> praxiscope.rendering.v1.RenderViewRequest
-	5,  // 7: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:input_type -> praxiscope.rendering.v1.RenderTurntableRequest
-	7,  // 8: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:input_type -> praxiscope.rendering.v1.ExportWorldRequest
-	4,  // 9: praxiscope.rendering.v1.WorldRenderingService.RenderView:output_type -> praxiscope.rendering.v1.RenderViewResponse
-	11, // 10: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:output_type -> google.longrunning.Operation
-	11, // 11: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:output_type -> google.longrunning.Operation
-	9,  // [9:12] is the sub-list for method output_type
-	6,  // [6:9] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	0,  // 0: praxiscope.rendering.v1.RenderSettings.engine:type_name -> praxiscope.rendering.v1.RenderSettings.Engine
+	1,  // 1: praxiscope.rendering.v1.RenderSettings.quality:type_name -> praxiscope.rendering.v1.RenderSettings.Quality
+	2,  // 2: praxiscope.rendering.v1.RenderSettings.lighting:type_name -> praxiscope.rendering.v1.RenderSettings.Lighting
+	13, // 3: praxiscope.rendering.v1.RenderSettings.sun:type_name -> praxiscope.rendering.v1.RenderSettings.Sun
+	5,  // 4: praxiscope.rendering.v1.RenderViewRequest.orbit:type_name -> praxiscope.rendering.v1.OrbitView
+	14, // 5: praxiscope.rendering.v1.RenderViewRequest.camera:type_name -> praxiscope.type.v1.PinholeCamera
+	3,  // 6: praxiscope.rendering.v1.RenderViewRequest.layer:type_name -> praxiscope.rendering.v1.RenderViewRequest.Layer
+	6,  // 7: praxiscope.rendering.v1.RenderViewRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
+	5,  // 8: praxiscope.rendering.v1.RenderTurntableRequest.start:type_name -> praxiscope.rendering.v1.OrbitView
+	15, // 9: praxiscope.rendering.v1.RenderTurntableRequest.codec:type_name -> praxiscope.rendering.v1.RenderOverlayRequest.Codec
+	6,  // 10: praxiscope.rendering.v1.RenderTurntableRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
+	4,  // 11: praxiscope.rendering.v1.ExportWorldRequest.formats:type_name -> praxiscope.rendering.v1.ExportWorldRequest.Format
+	7,  // 12: praxiscope.rendering.v1.WorldRenderingService.RenderView:input_type -> praxiscope.rendering.v1.RenderViewRequest
+	9,  // 13: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:input_type -> praxiscope.rendering.v1.RenderTurntableRequest
+	11, // 14: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:input_type -> praxiscope.rendering.v1.ExportWorldRequest
+	8,  // 15: praxiscope.rendering.v1.WorldRenderingService.RenderView:output_type -> praxiscope.rendering.v1.RenderViewResponse
+	16, // 16: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:output_type -> google.longrunning.Operation
+	16, // 17: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:output_type -> google.longrunning.Operation
+	15, // [15:18] is the sub-list for method output_type
+	12, // [12:15] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_praxiscope_rendering_v1_world_rendering_service_proto_init() }
@@ -870,7 +1276,7 @@ func file_praxiscope_rendering_v1_world_rendering_service_proto_init() {
 		return
 	}
 	file_praxiscope_rendering_v1_rendering_service_proto_init()
-	file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[1].OneofWrappers = []any{
+	file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[2].OneofWrappers = []any{
 		(*RenderViewRequest_Orbit)(nil),
 		(*RenderViewRequest_Camera)(nil),
 		(*RenderViewRequest_PictureIndex)(nil),
@@ -880,8 +1286,8 @@ func file_praxiscope_rendering_v1_world_rendering_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc), len(file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   7,
+			NumEnums:      5,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
