@@ -1,0 +1,214 @@
+"""The light profile on a real Kubernetes, with our images: it comes up, measures, survives, is upgraded and taken back."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.cluster import (
+    CALLER_NAMESPACE,
+    NAMESPACE,
+    Installation,
+    analyse,
+    note,
+    run_python,
+    wait_until,
+)
+from tools.cluster.settings import ClusterError
+from tools.demo import SAMPLE
+
+pytestmark = pytest.mark.timeout(1200)
+_READY_WITHIN_S = 180
+_CALLS = 3000
+# Calls until it is told to stop: through the gateway to the library and its database, each on a connection of its own as far as the gateway.
+_LOAD = """
+import collections, http.client, json, os, threading, time
+counts, times, lock = collections.Counter(), [], threading.Lock()
+def call():
+    while not os.path.exists('/tmp/stop'):
+        begun = time.monotonic()
+        try:
+            connection = http.client.HTTPConnection('gateway.praxiscope', 7400, timeout=10)
+            connection.request('GET', '/v1/{project}/assets?pageSize=1', headers={{'Authorization': 'Bearer {key}'}})
+            answer = connection.getresponse()
+            answer.read()
+            said = str(answer.status)
+            connection.close()
+        except OSError as error:
+            said = type(error).__name__ + ' ' + str(error)
+        with lock:
+            counts[said] += 1
+            times.append(time.monotonic() - begun)
+        time.sleep(0.06)
+threads = [threading.Thread(target=call) for _ in range({threads})]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+times.sort()
+print(json.dumps({{'counts': counts, 'p50_ms': times[len(times) // 2] * 1e3, 'p99_ms': times[int(len(times) * 0.99)] * 1e3}}))
+"""
+
+
+def test_it_is_ready_within_three_minutes(installation: Installation) -> None:
+    assert installation.install_s <= _READY_WITHIN_S
+
+
+def test_its_own_test_passes(installation: Installation) -> None:
+    assert "Phase:          Succeeded" in installation.helm("test", "praxiscope")
+
+
+def test_pod_security_restricted_admits_all_of_it_and_would_refuse_more(installation: Installation) -> None:
+    events = installation.get("events")["items"]
+    assert [item["message"] for item in events if "PodSecurity" in item.get("message", "")] == []
+    assert all(pod["status"]["phase"] in ("Running", "Succeeded") for pod in installation.get("pods")["items"])
+    with pytest.raises(ClusterError, match=r'violates PodSecurity "restricted'):
+        installation.kubectl("run", "guest", "--image=registry.praxiscope.example/praxiscope-auth:0.1.0")
+
+
+def test_an_analysis_has_the_numbers_of_the_local_stack(
+    installation: Installation, local_numbers: dict[str, str], tmp_path: Path
+) -> None:
+    started_s = time.monotonic()
+    with installation.client() as client:
+        numbers = analyse(client, SAMPLE, tmp_path)
+    note("the sample video through the cluster's gateway, s", round(time.monotonic() - started_s, 1))
+    assert numbers == local_numbers
+
+
+@pytest.mark.parametrize("victim", ["biomechanics-work", "vision-inference", "tracking-work"])
+def test_a_pod_killed_in_mid_analysis_loses_nothing(
+    victim: str, installation: Installation, local_numbers: dict[str, str], tmp_path: Path
+) -> None:
+    killed: list[str] = []
+
+    def kill(_: str) -> None:
+        time.sleep(6.0)
+        names = [pod["metadata"]["name"] for pod in installation.pods(victim)]
+        installation.kubectl("delete", "pod", *names, "--grace-period=0", "--force", "--wait=false")
+        killed.extend(names)
+
+    with installation.client() as client:
+        numbers = analyse(
+            client, SAMPLE, tmp_path, during=lambda operation: threading.Thread(target=kill, args=[operation]).start()
+        )
+    assert killed, "the analysis was over before the pod was killed"
+    assert numbers == local_numbers
+    installation.wait_until_ready()
+
+
+def test_a_rolling_upgrade_and_its_rollback_lose_no_call(installation: Installation) -> None:
+    load = _Load(installation)
+    before = {name: installation.pods(name)[0]["metadata"]["uid"] for name in ("gateway", "library", "auth")}
+    upgrade_s = installation.install("defaults.logLevel=WARNING")
+    assert all(installation.pods(name)[0]["metadata"]["uid"] != uid for name, uid in before.items())
+    started_s = time.monotonic()
+    installation.helm("rollback", "praxiscope")
+    installation.wait_until_ready()
+    rollback_s = time.monotonic() - started_s
+    said = load.stop(at_least=_CALLS)
+    note("rolling upgrade of every service, s", round(upgrade_s, 1))
+    note("rollback, s", round(rollback_s, 1))
+    note("calls during both", said)
+    assert set(said["counts"]) == {"200"}
+    assert said["counts"]["200"] >= _CALLS
+    (container,) = installation.pods("library")[0]["spec"]["containers"]
+    assert {"name": "PRAXISCOPE_LIBRARY_LOG_LEVEL", "value": "INFO"} in container["env"]
+
+
+def test_migrations_run_twice(installation: Installation) -> None:
+    jobs = [
+        item
+        for item in installation.get("jobs")["items"]
+        if item["metadata"]["name"].startswith(("migrate", "database"))
+    ]
+    assert len(jobs) >= 4
+    for job in jobs:
+        for made in ("uid", "resourceVersion", "creationTimestamp", "managedFields"):
+            job["metadata"].pop(made, None)
+        job["metadata"]["name"] = "again-" + job["metadata"]["name"]
+        del job["status"], job["spec"]["selector"]
+        job["spec"]["template"]["metadata"]["labels"] = {
+            key: value
+            for key, value in job["spec"]["template"]["metadata"]["labels"].items()
+            if "controller-uid" not in key and "job-name" not in key
+        }
+    installation.cluster.apply(jobs)
+    try:
+        installation.wait_until_ready()
+        again = [item for item in installation.get("jobs")["items"] if item["metadata"]["name"].startswith("again-")]
+        assert [item["status"].get("failed", 0) for item in again] == [0] * len(jobs)
+    finally:
+        installation.kubectl("delete", "jobs", *(job["metadata"]["name"] for job in jobs))
+
+
+def test_who_eats_too_much_memory_dies_alone(installation: Installation) -> None:
+    """A worker that takes more than its limit is killed by the kernel; it starts again, and its neighbours do not notice."""
+    before = _restarts(installation)
+    (pod,) = installation.pods("tracking-work")
+    eat = "import os; os.sched_yield(); held = [bytes(1) * (64 << 20) for _ in range(1000)]; held = [bytearray(os.urandom(1 << 20) * 64) for _ in range(1000)]"
+    with pytest.raises(ClusterError, match=r"137|terminated"):
+        installation.kubectl("exec", pod["metadata"]["name"], "-c", "tracking", "--", "python", "-c", eat)
+    installation.wait_until_ready()
+    after = _restarts(installation)
+    others = {name: count for name, count in after.items() if not name.startswith(pod["metadata"]["name"])}
+    assert others == {name: before[name] for name in others}
+
+
+def test_what_is_stored_outlives_an_upgrade_and_the_chart(installation: Installation) -> None:
+    with installation.client() as client:
+        asset = client.upload(SAMPLE).name
+    claims = {item["metadata"]["uid"] for item in installation.get("pvc")["items"]}
+    assert len(claims) == 2
+    installation.install("defaults.drainS=1")
+    assert {item["metadata"]["uid"] for item in installation.get("pvc")["items"]} == claims
+    credentials = installation.credentials()
+    installation.helm("uninstall", "praxiscope", "--wait")
+    wait_until(lambda: not installation.get("pods")["items"], 120, installation.state)
+    assert {item["metadata"]["uid"] for item in installation.get("pvc")["items"]} == claims
+    elapsed_s = installation.install()
+    note("install on claims that are there, s", round(elapsed_s, 1))
+    assert installation.credentials() == credentials
+    with installation.client() as client:
+        assert client.asset(asset).name == asset
+
+
+class _Load:
+    """Calls from a pod outside the namespace, as through an ingress, until it is stopped."""
+
+    def __init__(self, installation: Installation, *, threads: int = 4) -> None:
+        self._cluster = installation.cluster
+        credentials = installation.credentials()
+        self._exec("rm", "-f", "/tmp/stop")
+        program = _LOAD.format(project=credentials["project"], key=credentials["api_key"], threads=threads)
+        self._said: list[str] = []
+        self._thread = threading.Thread(target=self._run, args=[program])
+        self._begun_s = time.monotonic()
+        self._thread.start()
+        time.sleep(2.0)
+
+    def stop(self, *, at_least: int) -> dict[str, object]:
+        """Goes on until there are enough calls, and returns what became of them."""
+        time.sleep(max(0.0, at_least / 40.0 - (time.monotonic() - self._begun_s)))
+        self._exec("touch", "/tmp/stop")
+        self._thread.join()
+        return json.loads(self._said[0])
+
+    def _run(self, program: str) -> None:
+        self._said.append(run_python(self._cluster, CALLER_NAMESPACE, "caller", program))
+
+    def _exec(self, *command: str) -> None:
+        self._cluster.kubectl("-n", CALLER_NAMESPACE, "exec", "caller", "--", *command)
+
+
+def _restarts(installation: Installation) -> dict[str, int]:
+    return {
+        f"{pod['metadata']['name']}/{status['name']}": status["restartCount"]
+        for pod in installation.get("pods")["items"]
+        for status in pod["status"].get("containerStatuses", [])
+    }
+
+
+assert NAMESPACE == "praxiscope", "the load calls it by this name"
