@@ -23,7 +23,7 @@ if not os.environ.get("PRAXISCOPE_TEST_CLUSTER"):
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A cluster with one node, started for these tests; they end it, and look whether the machine is as it was.
+    """A cluster with one node, started for these tests; they end it, and look whether the machine is as it was. One that is up already is used, and left.
 
     A machine that cannot have one fails the run: nothing here passes without it.
     """
@@ -33,6 +33,10 @@ def cluster() -> Iterator[Cluster]:
     if absent:
         pytest.exit(f"There are no images of {', '.join(absent)}: `make images` makes them.", returncode=3)
     made = Cluster()
+    if made.is_up:
+        made.first.import_images()
+        yield made
+        return
     try:
         made.start(print_line)
     except ClusterError as error:

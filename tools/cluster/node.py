@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -192,17 +193,14 @@ class Node:
         raise ClusterError(f"containerd does not answer:\n{log.read_text(errors='replace')[-2000:]}")
 
     def _end(self, process_id: int) -> None:
-        """Asks a program that we started to end, and waits."""
+        """Asks a program that was spawned to end, and waits until it has."""
         children = Path(f"/proc/{process_id}/task/{process_id}/children").read_text(encoding="ascii").split()
-        for number in [int(child) for child in children] or [process_id]:
-            os.kill(number, 15)
+        for child in children:
+            os.kill(int(child), signal.SIGTERM)
         deadline_s = time.monotonic() + _RUNTIME_TIMEOUT_S
-        while time.monotonic() < deadline_s:
-            try:
-                if os.waitpid(process_id, os.WNOHANG)[0]:
-                    return
-            except ChildProcessError:
-                return
+        while any(Path(f"/proc/{child}").exists() for child in children):
+            if time.monotonic() > deadline_s:
+                raise ClusterError(f"Process {children} of {self.place.name} does not end.")
             time.sleep(0.05)
 
     def _ctr(self, *arguments: str) -> str:
