@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.cluster import (
-    CALLER_NAMESPACE,
-    NAMESPACE,
-    Installation,
-    analyse,
-    note,
-    run_python,
-    wait_until,
-)
+from tests.support.cluster import Installation, Load, analyse, note, wait_until
 from tools.cluster.settings import ClusterError
 from tools.demo import SAMPLE
 
 pytestmark = pytest.mark.timeout(1200)
 _READY_WITHIN_S = 180
 _CALLS = 3000
-# Calls until it is told to stop: through the gateway to the library and its database, each on a connection of its own as far as the gateway.
-_LOAD = """
-import collections, http.client, json, os, threading, time
-counts, times, lock = collections.Counter(), [], threading.Lock()
-def call():
-    while not os.path.exists('/tmp/stop'):
-        begun = time.monotonic()
-        try:
-            connection = http.client.HTTPConnection('gateway.praxiscope', 7400, timeout=10)
-            connection.request('GET', '/v1/{project}/assets?pageSize=1', headers={{'Authorization': 'Bearer {key}'}})
-            answer = connection.getresponse()
-            answer.read()
-            said = str(answer.status)
-            connection.close()
-        except OSError as error:
-            said = type(error).__name__ + ' ' + str(error)
-        with lock:
-            counts[said] += 1
-            times.append(time.monotonic() - begun)
-        time.sleep(0.06)
-threads = [threading.Thread(target=call) for _ in range({threads})]
-[thread.start() for thread in threads]
-[thread.join() for thread in threads]
-times.sort()
-print(json.dumps({{'counts': counts, 'p50_ms': times[len(times) // 2] * 1e3, 'p99_ms': times[int(len(times) * 0.99)] * 1e3}}))
-"""
 
 
 def test_it_is_ready_within_three_minutes(installation: Installation) -> None:
@@ -100,7 +65,7 @@ def test_a_pod_killed_in_mid_analysis_loses_nothing(
 
 
 def test_a_rolling_upgrade_and_its_rollback_lose_no_call(installation: Installation) -> None:
-    load = _Load(installation)
+    load = Load(installation)
     before = {name: installation.pods(name)[0]["metadata"]["uid"] for name in ("gateway", "library", "auth")}
     upgrade_s = installation.install("defaults.logLevel=WARNING")
     assert all(installation.pods(name)[0]["metadata"]["uid"] != uid for name, uid in before.items())
@@ -175,40 +140,9 @@ def test_what_is_stored_outlives_an_upgrade_and_the_chart(installation: Installa
         assert client.asset(asset).name == asset
 
 
-class _Load:
-    """Calls from a pod outside the namespace, as through an ingress, until it is stopped."""
-
-    def __init__(self, installation: Installation, *, threads: int = 4) -> None:
-        self._cluster = installation.cluster
-        credentials = installation.credentials()
-        self._exec("rm", "-f", "/tmp/stop")
-        program = _LOAD.format(project=credentials["project"], key=credentials["api_key"], threads=threads)
-        self._said: list[str] = []
-        self._thread = threading.Thread(target=self._run, args=[program])
-        self._begun_s = time.monotonic()
-        self._thread.start()
-        time.sleep(2.0)
-
-    def stop(self, *, at_least: int) -> dict[str, object]:
-        """Goes on until there are enough calls, and returns what became of them."""
-        time.sleep(max(0.0, at_least / 40.0 - (time.monotonic() - self._begun_s)))
-        self._exec("touch", "/tmp/stop")
-        self._thread.join()
-        return json.loads(self._said[0])
-
-    def _run(self, program: str) -> None:
-        self._said.append(run_python(self._cluster, CALLER_NAMESPACE, "caller", program))
-
-    def _exec(self, *command: str) -> None:
-        self._cluster.kubectl("-n", CALLER_NAMESPACE, "exec", "caller", "--", *command)
-
-
 def _restarts(installation: Installation) -> dict[str, int]:
     return {
         f"{pod['metadata']['name']}/{status['name']}": status["restartCount"]
         for pod in installation.get("pods")["items"]
         for status in pod["status"].get("containerStatuses", [])
     }
-
-
-assert NAMESPACE == "praxiscope", "the load calls it by this name"

@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,34 @@ NUMBERS = ("angles.csv", "angles_raw.csv", "motion.json", "tracks.txt")
 HEIGHT_M = 1.65
 _AUTH_IMAGE = "registry.praxiscope.example/praxiscope-auth:0.1.0"
 _NOTES = FOLDER / "proof.json"
+
+
+# Calls until it is told to stop: through the gateway to the library and its database, each on a connection of its own as far as the gateway.
+_LOAD = """
+import collections, http.client, json, os, threading, time
+counts, times, lock = collections.Counter(), [], threading.Lock()
+def call():
+    while not os.path.exists('/tmp/stop'):
+        begun = time.monotonic()
+        try:
+            connection = http.client.HTTPConnection('gateway.{namespace}', 7400, timeout=10)
+            connection.request('GET', '/v1/{project}/assets?pageSize=1', headers={{'Authorization': 'Bearer {key}'}})
+            answer = connection.getresponse()
+            answer.read()
+            said = str(answer.status)
+            connection.close()
+        except OSError as error:
+            said = type(error).__name__ + ' ' + str(error)
+        with lock:
+            counts[said] += 1
+            times.append(time.monotonic() - begun)
+        time.sleep(0.06)
+threads = [threading.Thread(target=call) for _ in range({threads})]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+times.sort()
+print(json.dumps({{'counts': counts, 'p50_ms': times[len(times) // 2] * 1e3, 'p99_ms': times[int(len(times) * 0.99)] * 1e3}}))
+"""
 
 
 @dataclass(kw_only=True)
@@ -205,6 +234,42 @@ def idle_pod(name: str, namespace: str, labels: Mapping[str, str]) -> Mapping[st
 def run_python(cluster: Cluster, namespace: str, pod: str, program: str) -> str:
     """Runs a program in a pod and returns what it printed."""
     return cluster.kubectl("-n", namespace, "exec", "-i", pod, "--", "python", "-", content=program)
+
+
+class Load:
+    """Calls from a pod outside the namespace, as through an ingress, until it is stopped."""
+
+    def __init__(self, installation: Installation, *, threads: int = 4) -> None:
+        """Begins to call.
+
+        Args:
+            installation: Whom.
+            threads: How many at a time.
+        """
+        self._cluster = installation.cluster
+        credentials = installation.credentials()
+        self._exec("rm", "-f", "/tmp/stop")
+        program = _LOAD.format(
+            project=credentials["project"], key=credentials["api_key"], threads=threads, namespace=NAMESPACE
+        )
+        self._said: list[str] = []
+        self._thread = threading.Thread(target=self._run, args=[program])
+        self._begun_s = time.monotonic()
+        self._thread.start()
+        time.sleep(2.0)
+
+    def stop(self, *, at_least: int) -> dict[str, Any]:
+        """Goes on until there are enough calls, and returns what became of them."""
+        time.sleep(max(0.0, at_least / 40.0 - (time.monotonic() - self._begun_s)))
+        self._exec("touch", "/tmp/stop")
+        self._thread.join()
+        return json.loads(self._said[0])
+
+    def _run(self, program: str) -> None:
+        self._said.append(run_python(self._cluster, CALLER_NAMESPACE, "caller", program))
+
+    def _exec(self, *command: str) -> None:
+        self._cluster.kubectl("-n", CALLER_NAMESPACE, "exec", "caller", "--", *command)
 
 
 def note(name: str, value: object) -> None:

@@ -38,7 +38,6 @@ from tools.cluster.settings import (
     NodePlace,
 )
 from tools.devstack.settings import CHECKOUT
-from tools.devstack.status import resident_bytes_of
 
 KUBECTL = CHECKOUT / ".praxiscope" / "deploy" / "bin" / "kubectl"
 _NEEDED = ("apt-get", "dpkg", "ip", "mount", "nsenter", "unshare")
@@ -142,19 +141,23 @@ class Cluster:
         self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", content=yaml.safe_dump_all(objects))
 
     def memory_mib(self) -> dict[str, float]:
-        """Returns how much memory each program of the cluster and all pods together hold, in MiB."""
+        """Returns how much memory each of the cluster's own programs holds, and all pods together, in MiB; the most first."""
         inside = os.readlink(f"/proc/{self.first.holder.process_id}/ns/pid")
         found: dict[str, float] = {}
         for process in Path("/proc").iterdir():
             if not process.name.isdigit():
                 continue
             try:
-                if os.readlink(process / "ns" / "pid") != inside:
+                if self.first.group in (process / "cgroup").read_text(encoding="utf-8"):
+                    name = "pods"
+                elif os.readlink(process / "ns" / "pid") == inside:
+                    name = (process / "comm").read_text(encoding="utf-8").strip()
+                else:
                     continue
-                name = (process / "comm").read_text(encoding="utf-8").strip()
+                pages = int((process / "statm").read_text(encoding="ascii").split()[1])
             except OSError:
-                continue
-            found[name] = found.get(name, 0.0) + resident_bytes_of(int(process.name)) / _MIB
+                continue  # it has ended in the meantime
+            found[name] = found.get(name, 0.0) + pages * os.sysconf("SC_PAGE_SIZE") / _MIB
         return dict(sorted(found.items(), key=lambda item: -item[1]))
 
     def _wait_for_node(self, node: Node) -> None:

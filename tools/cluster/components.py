@@ -62,9 +62,10 @@ COMPONENTS = (
         package="sigs.k8s.io/metrics-server/cmd/metrics-server",
         is_static=True,
     ),
+    Component(name="device-plugin", module="device-plugin", package=".", is_static=True),
 )
 IMAGES: Mapping[str, str] = {
-    name: f"localhost/praxiscope-cluster-{name}:1" for name in ("pause", "coredns", "metrics-server")
+    name: f"localhost/praxiscope-cluster-{name}:1" for name in ("pause", "coredns", "metrics-server", "device-plugin")
 }
 
 
@@ -96,7 +97,7 @@ def write_images() -> None:
     """Writes the images of what runs in pods of the cluster itself."""
     pause = DEBIAN / "usr" / "bin" / "catatonit"  # linked to itself; with -P it waits for ever and buries the dead
     oci.write_image(LAYOUT, IMAGES["pause"], {"/pause": pause}, entrypoint=["/pause", "-P"], user="65535:65535")
-    for name in ("coredns", "metrics-server"):
+    for name in ("coredns", "metrics-server", "device-plugin"):
         oci.write_image(
             LAYOUT, IMAGES[name], {f"/{name}": PROGRAMS / name}, entrypoint=[f"/{name}"], user="65532:65532"
         )

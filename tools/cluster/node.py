@@ -37,12 +37,21 @@ _RUNTIME_TIMEOUT_S = 30.0
 
 
 class Node:
-    """A node that can be started, given images, and ended."""
+    """A node that can be started, given images, and ended.
+
+    Attributes:
+        place: Where it is.
+        group: The control group that its pods are in.
+    """
 
     def __init__(self, place: NodePlace) -> None:
-        """Describes it; nothing happens yet."""
+        """Describes it; nothing happens yet.
+
+        Args:
+            place: Where it is.
+        """
         self.place = place
-        self._group = f"{BRIDGE}-{place.name}"
+        self.group = f"{BRIDGE}-{place.name}"
         self._holder: Holder | None = None
 
     @property
@@ -85,7 +94,7 @@ class Node:
 
     def start_kubelet(self) -> None:
         """Starts what makes it a node; the API server must answer."""
-        make_groups(self._group)
+        make_groups(self.group)
         self._write_kubelet_config()
         config = self.place.run / "config"
         self._spawn(
@@ -129,7 +138,8 @@ class Node:
             How many were taken.
         """
         images = oci.read_layout(LAYOUT)
-        have = dict(line.split()[::2] for line in self._ctr("image", "ls").splitlines()[1:])
+        listed = [line.split() for line in self._ctr("image", "ls").splitlines()[1:]]
+        have = {fields[0]: fields[2] for fields in listed}  # name, type, digest, …
         wanted = [name for name in names or images if have.get(name) != images[name].digest]
         if not wanted:
             return 0
@@ -154,7 +164,7 @@ class Node:
         self._holder = None
         if Path("/sys/class/net", self.place.link).exists():
             subprocess.run(["ip", "link", "delete", self.place.link], check=False, capture_output=True)
-        remove_groups(self._group)
+        remove_groups(self.group)
 
     def route_to(self, other: NodePlace) -> None:
         """Says where another node's pods are."""
@@ -246,7 +256,7 @@ class Node:
             "kind": "KubeletConfiguration",
             "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
             "cgroupDriver": "cgroupfs",
-            "cgroupRoot": f"/{self._group}",
+            "cgroupRoot": f"/{self.group}",
             "failCgroupV1": False,
             "failSwapOn": False,
             "enforceNodeAllocatable": [],
