@@ -4,7 +4,7 @@ VENV := .venv/bin
 PYTEST := $(VENV)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-development setup-poses up down status logs demo demo-worlds test test-unit test-contract test-integration test-e2e test-deploy manifests images golden proto proto-check fmt lint types arch bench chaos fuzz picture console-pictures accuracy licences locks clean
+.PHONY: help setup setup-development setup-poses up down status logs demo demo-worlds test test-unit test-contract test-integration test-e2e test-deploy test-cluster cluster cluster-down manifests images golden proto proto-check fmt lint types arch bench chaos fuzz picture console-pictures accuracy licences locks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,8 +57,17 @@ test-deploy: ## Check the chart, the manifests, the alerts and the Dockerfile
 manifests: ## Write deploy/k8s and deploy/istio anew from the chart
 	@$(PYTHON) -m tools.setup deploy && $(VENV)/python -m tools.deploy manifests
 
-images: ## Build the images with docker, podman or buildah; BASE=, BUILD_BASE=, GO_BASE= by digest, IMAGES="auth tracking"
+images: setup ## Build the images; on bases of Debian's packages as root, or on BASE=, BUILD_BASE=, GO_BASE= by digest; IMAGES="auth tracking"
 	@$(VENV)/python -m tools.deploy images
+
+cluster: setup-development ## Start a Kubernetes on this machine, built from source; needs root, and a quarter of an hour the first time
+	@$(PYTHON) -m tools.setup deploy && $(VENV)/python -m tools.cluster up
+
+cluster-down: ## End it; nothing of it stays
+	@$(VENV)/python -m tools.cluster down
+
+test-cluster: setup-development ## Install the chart with our images into such a Kubernetes and try it; needs root
+	@$(PYTHON) -m tools.setup deploy && $(VENV)/python -m tools.deploy images && PRAXISCOPE_TEST_CLUSTER=1 $(PYTEST) -p no:randomly -q -s tests/cluster
 
 proto: ## Generate the contracts' code
 	@bash tools/contracts/generate.sh

@@ -2,10 +2,12 @@
 
 import copy
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema_rs
@@ -13,6 +15,8 @@ import pytest
 import yaml
 
 from tests.support.deploy import PROGRAMS, SERVICES, VALUES, containers_of, everything
+from tools.cluster.oci import Layer, StoredImage
+from tools.cluster.settings import ClusterError
 from tools.deploy import images
 from tools.deploy.render import PROFILES, RELEASE, TOOLS, load, render
 from tools.devstack.settings import CHECKOUT
@@ -162,6 +166,62 @@ def test_every_image_is_built_with_its_bases(
         assert f"--target {name} --tag {VALUES['image']['registry']}/praxiscope-{name}:7" in calls
     assert calls.count(PINNED["BUILD_BASE"]) == len(images.image_names())
     assert "praxiscope-auth:7" in capsys.readouterr().out
+
+
+class _Recorder:
+    """Stands for buildah: remembers what it is told and has every image."""
+
+    def __init__(self, environ: object) -> None:
+        self.built: list[tuple[str, str | None, dict[str, str]]] = []
+        _Recorder.last = self
+
+    last: "_Recorder"
+
+    def make_bases(self) -> dict[str, str]:
+        return {name: f"localhost/{name.lower()}:1" for name in images.BASES}
+
+    def build(
+        self, name: str, *, dockerfile: Path, context: Path, arguments: dict[str, str], target: str | None = None
+    ) -> None:
+        assert (dockerfile, context) == (images.DOCKERFILE, CHECKOUT)
+        self.built.append((name, target, arguments))
+
+    def export(self, names: list[str]) -> dict[str, StoredImage]:
+        base, own = (Layer(digest=name, packed_bytes=1 << 20, unpacked_bytes=3 << 20) for name in ("base", "own"))
+        return {
+            name: StoredImage(
+                name=name,
+                digest="d",
+                layers=[base, replace(own, digest=name)] if "praxiscope" in name else [base],
+                blobs=(),
+            )
+            for name in names
+        }
+
+
+def test_without_bases_they_are_made_of_debians_packages(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(images, "Buildah", _Recorder)
+    images.build_images({"TAG": "7"}, ["auth", "tracking"])
+    assert [(name, target) for name, target, _ in _Recorder.last.built] == [
+        (f"{VALUES['image']['registry']}/praxiscope-{target}:7", target) for target in ("auth", "tracking")
+    ]
+    assert all(set(arguments) == set(images.BASES) for _, _, arguments in _Recorder.last.built)
+    said = capsys.readouterr().out
+    assert "| `auth` | 2.0 | 1.0 | 6.0 | 3.0 | 3.0 |" in said
+    assert "| all, what they share once | 3.0 | | 9.0 | | |" in said
+
+
+def test_one_base_alone_is_a_slip_of_the_pen() -> None:
+    with pytest.raises(images.ImageError, match="BUILD_BASE, GO_BASE must each name an image with its digest"):
+        images.build_images({"BASE": PINNED["BASE"]})
+
+
+def test_who_is_not_root_is_told_before_anything_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(ClusterError, match="needs root"):
+        images.build_images({}, ["auth"])
 
 
 def _skaffold() -> dict[str, object]:

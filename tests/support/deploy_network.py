@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from tests.support.deploy import PROGRAMS, labels_of, matches
+from praxiscope_common.service_calls import CALLS
+from tests.support.deploy import PROGRAMS, SERVICES, labels_of, matches, rendered
 from tools.deploy.render import NAMESPACE, Manifest, of_kind
+from tools.devstack.settings import PORTS
 
+DNS = 53
 Edge = tuple[str, str, int]
 Peer = tuple[str, Mapping[str, str], str | None]
 """Namespace, labels, and the address of what is no pod."""
@@ -55,6 +58,66 @@ def reachable(manifests: Sequence[Manifest], ports: Sequence[int]) -> set[Edge]:
             edges |= {(name, source, port) for port in _ports(takes, "from", (namespace, outside, None), ports)}
         for name, address in ADDRESSES.items():
             edges |= {(source, name, port) for port in _ports(sends, "to", ("", {}, address), ports)}
+    return edges
+
+
+def kubernetes_name(name: str) -> str:
+    """Returns a service's name as Kubernetes has it."""
+    return name.replace("_", "-")
+
+
+def areas() -> dict[str, str]:
+    """Returns which service answers each area of the contracts."""
+    return {area: service for service, row in SERVICES.items() for area in row["areas"]}
+
+
+def calls_between_services() -> set[Edge]:
+    """Returns the edges that the code's own table of calls makes, with the ports of the local stack."""
+    edges: set[Edge] = set()
+    for service, methods in CALLS.items():
+        targets = {areas()[method.split(".")[1]] for method in methods} | ({"auth"} - {service})
+        for name in (kubernetes_name(service), f"{kubernetes_name(service)}-work"):
+            edges |= {(name, target, PORTS[target]) for target in targets}
+    edges |= {("gateway", kubernetes_name(service), PORTS[kubernetes_name(service)]) for service in CALLS}
+    workers = {f"{name}-work" for name, row in SERVICES.items() if "work" in row}
+    return {edge for edge in edges if not edge[0].endswith("-work") or edge[0] in workers}
+
+
+def expected(profile: str) -> set[Edge]:
+    """Returns every edge there should be in a profile, by the code's table of calls and by what parts are for."""
+    manifests = rendered(profile)
+    pods = set(pods_of(manifests))
+    jobs = {name for name in pods if name.startswith(("migrate-", "database-roles", "bootstrap", "make-secrets"))}
+    is_inside = profile == "light"
+    edges = calls_between_services() | {("helm-test", "gateway", PORTS["gateway"])}
+    edges |= {("vision-inference", "triton", PORTS["triton-grpc"])}
+    edges |= {(name, "dns", DNS) for name in pods}
+    for service, row in SERVICES.items():
+        names = [service, *([f"{service}-work"] if "work" in row else [])]
+        for name in names:
+            edges |= (
+                {(name, *(("postgres", 5432) if is_inside else ("database", 5432)))} if row.get("database") else set()
+            )
+            edges |= {(name, *(("object-store", 8333) if is_inside else ("s3", 443)))} if row.get("store") else set()
+    edges |= {(name, *(("postgres", 5432) if is_inside else ("database", 5432))) for name in jobs - {"make-secrets"}}
+    keepers = jobs & {"make-secrets", "bootstrap"}
+    for port in (443, 6443):
+        # The addresses of an API server may be any private ones; that of the store and the database are too, on these ports alone.
+        edges |= {(name, address, port) for name in keepers for address in ("api-server", "database", "s3")}
+    metrics = {name.removesuffix("-metrics"): port for name, port in PORTS.items() if name.endswith("-metrics")}
+    edges |= {("prometheus", name, port) for name, port in metrics.items()}
+    edges |= {("ingress", "gateway", PORTS["gateway"]), ("ingress", "gateway", PORTS["gateway-grpc"])}
+    if profile != "prod":
+        edges |= {("istiod", "gateway", PORTS["gateway"]), ("istiod", "gateway", PORTS["gateway-grpc"])}
+    if is_inside:
+        edges |= {("keda", "postgres", 5432)}
+    else:
+        edges |= {("triton", "s3", 443)}
+    if profile == "prod":
+        edges |= {(name, "istiod", 15012) for name in pods}
+        senders = {name for name in pods if name not in jobs and name not in {"helm-test", "otel-collector"}}
+        edges |= {(name, "otel-collector", port) for name in senders for port in (4317, 4318)}
+        edges |= {("otel-collector", "traces", 4317), ("prometheus", "otel-collector", 8888)}
     return edges
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from tools.cluster.settings import ClusterError
 from tools.deploy.images import ImageError
 from tools.deploy.images import main as build
 from tools.deploy.manifests import write_manifests
@@ -20,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         commands[arguments[0]]()
-    except (RenderError, ImageError, OSError) as error:
+    except (RenderError, ImageError, ClusterError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

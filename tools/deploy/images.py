@@ -1,6 +1,7 @@
-"""`make images`: builds every image with what the machine has, docker, podman or buildah, and prints how large each is.
+"""`make images`: builds every image and prints how large each is.
 
-BASE=…@sha256:… BUILD_BASE=…@sha256:… GO_BASE=…@sha256:… make images [IMAGES="auth tracking"]
+make images [IMAGES="auth tracking"]                  on bases made of Debian's packages, by buildah out of one; needs root and no registry of images
+BASE=…@sha256:… BUILD_BASE=…@sha256:… GO_BASE=…@sha256:… make images      on bases of yours, with docker, podman or buildah
 """
 
 from __future__ import annotations
@@ -10,9 +11,15 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from tools.cluster.builder import Buildah
+from tools.cluster.oci import Layer, StoredImage
+from tools.cluster.settings import LAYOUT
 from tools.devstack.settings import CHECKOUT
 
 DOCKERFILE = CHECKOUT / "Dockerfile"
@@ -81,6 +88,9 @@ def build_images(environ: Mapping[str, str], names: Sequence[str] = ()) -> None:
     unknown = sorted(set(wanted) - set(image_names()))
     if unknown:
         raise ImageError(f"There is no image {', '.join(unknown)}; there are {', '.join(image_names())}.")
+    if not any(environ.get(name) for name in BASES):
+        build_of_debian(environ, wanted)
+        return
     unpinned = [name for name in BASES if not _DIGEST.search(environ.get(name, ""))]
     if unpinned:
         raise ImageError(
@@ -88,10 +98,8 @@ def build_images(environ: Mapping[str, str], names: Sequence[str] = ()) -> None:
             " docker.io/library/python:3.11-slim-bookworm@sha256:…; docs/kubernetes.md says which."
         )
     builder = find_builder()
-    registry = environ.get("REGISTRY") or "registry.praxiscope.example"
-    tag = environ.get("TAG") or "0.1.0"
     for name in wanted:
-        image = f"{registry}/praxiscope-{name}:{tag}"
+        image = image_name(environ, name)
         arguments = [item for base in BASES for item in ("--build-arg", f"{base}={environ[base]}")]
         command = [
             *builder.build,
@@ -108,6 +116,74 @@ def build_images(environ: Mapping[str, str], names: Sequence[str] = ()) -> None:
             raise ImageError(f"{image} could not be built; what the builder said stands above.")
         size = subprocess.run([*builder.size, image], check=False, capture_output=True, text=True).stdout.strip()
         sys.stdout.write(f"{image:70} {int(size) / _MIB if size.isdigit() else float('nan'):8.0f} MiB\n")
+
+
+def image_name(environ: Mapping[str, str], name: str) -> str:
+    """Returns the whole name of one of our images, as the chart has it."""
+    return (
+        f"{environ.get('REGISTRY') or 'registry.praxiscope.example'}/praxiscope-{name}:{environ.get('TAG') or '0.1.0'}"
+    )
+
+
+def build_of_debian(environ: Mapping[str, str], names: Sequence[str]) -> dict[str, StoredImage]:
+    """Builds images on bases made of Debian's packages, puts them where the cluster takes them from, and prints how large each is.
+
+    Args:
+        environ: The environment, which may name a registry and a tag.
+        names: Which.
+
+    Returns:
+        The images by what they are called in the Dockerfile.
+
+    Raises:
+        ClusterError: If this machine cannot, or a build fails.
+    """
+    _check_inputs(names)
+    started_s = time.monotonic()
+    builder = Buildah(environ)
+    bases = builder.make_bases()
+    sys.stdout.write(f"bases: {time.monotonic() - started_s:.1f} s\n")
+    for name in names:
+        started_s = time.monotonic()
+        builder.build(image_name(environ, name), dockerfile=DOCKERFILE, context=CHECKOUT, arguments=bases, target=name)
+        sys.stdout.write(f"{name}: {time.monotonic() - started_s:.1f} s\n")
+        sys.stdout.flush()
+    started_s = time.monotonic()
+    layout = builder.export([bases["BASE"], *(image_name(environ, name) for name in names)])
+    sys.stdout.write(f"written to {LAYOUT.relative_to(CHECKOUT)}: {time.monotonic() - started_s:.1f} s\n\n")
+    images = {name: layout[image_name(environ, name)] for name in names}
+    sys.stdout.write(sizes_table(images, layout[bases["BASE"]]))
+    return images
+
+
+def sizes_table(images: Mapping[str, StoredImage], base: StoredImage) -> str:
+    """Returns how large images are in MiB, as they are fetched and unpacked: whole, over the base, and what no other image has."""
+    shared = {layer.digest for layer in base.layers}
+    seen = Counter(layer.digest for image in images.values() for layer in image.layers)
+    lines = ["| image | fetched | over the base | unpacked | over the base | its own |", "|---|---|---|---|---|---|"]
+    for name, image in images.items():
+        over = [layer for layer in image.layers if layer.digest not in shared]
+        own = [layer for layer in over if seen[layer.digest] == 1]
+        sizes = (_packed(image.layers), _packed(over), _unpacked(image.layers), _unpacked(over), _unpacked(own))
+        lines.append(f"| `{name}` | {' | '.join(f'{size / _MIB:.1f}' for size in sizes)} |")
+    every = {layer.digest: layer for image in images.values() for layer in image.layers}.values()
+    lines.append(f"| all, what they share once | {_packed(every) / _MIB:.1f} | | {_unpacked(every) / _MIB:.1f} | | |")
+    return "\n".join([*lines, ""])
+
+
+def _packed(layers: Iterable[Layer]) -> int:
+    return sum(layer.packed_bytes for layer in layers)
+
+
+def _unpacked(layers: Iterable[Layer]) -> int:
+    return sum(layer.unpacked_bytes for layer in layers)
+
+
+def _check_inputs(names: Sequence[str]) -> None:
+    """Asks for what set-up makes and images hold."""
+    for name, folder in (("triton", "models"), ("gateway", "console")):
+        if name in names and not Path(CHECKOUT / ".praxiscope" / folder).is_dir():
+            raise ImageError(f"The image {name} holds .praxiscope/{folder}, which `make setup` makes.")
 
 
 def find_builder() -> Builder:
