@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench.figure import machine
 from bench.worlds.drawing import time_drawing
+from bench.worlds.streaming import time_streaming
 from bench.worlds.training import train_fox
 from generation_service.core.config import TIERS
 from praxiscope_worlds.kernels import CpuKernels
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     print(machine())
     kernels = CpuKernels(Path(options.kernels), thread_count=options.threads)
     met = [time_drawing(kernels, Path(options.garden) if options.garden else None)]
+    time_streaming(kernels)
     tiers = tuple(options.tier or TIERS)
     met.append(train_fox(Path(options.fox) if options.fox else None, options.threads, tiers))
     return 0 if all(met) else 1

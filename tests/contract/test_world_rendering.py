@@ -30,6 +30,8 @@ from tests.support.world_files import camera_in_front, cameras_file, make_world,
 _View = world_rendering_service_pb2.RenderViewRequest
 _Export = world_rendering_service_pb2.ExportWorldRequest
 _Settings = world_rendering_service_pb2.RenderSettings
+_Live = world_rendering_service_pb2.StreamViewRequest
+LIVE = "WorldRenderingService.StreamView"
 VIEW, TURNTABLE, EXPORT = (f"WorldRenderingService.{name}" for name in ("RenderView", "RenderTurntable", "ExportWorld"))
 # 4096 x 4096 pixels are 65,536 tiles; so many Gaussians that cover all of them are more than the kernels take.
 _TOO_MANY_HUGE = 600
@@ -212,6 +214,102 @@ async def test_pictures_too_large_and_too_many_are_refused(house: House, tenant:
     async with house.serve("rendering", {"MAX_STILLS": "1"}) as small:
         answers = await asyncio.gather(*(view(small.client, tenant, world, width_px=640) for _ in range(6)))
     assert {answer.outcome for answer in answers} == {"OK", "QUEUE_FULL"}
+
+
+def live_start(world: str, **fields: object) -> _Live:
+    """Starts a stream of small pictures unless told."""
+    return _Live(start=_Live.Start(world=world, **{"width_px": 96, "height_px": 64, **fields}))  # type: ignore[arg-type]
+
+
+def pose(number: int, **fields: object) -> _Live:
+    return _Live(pose=_Live.Pose(number=number, **fields))  # type: ignore[arg-type]
+
+
+@covers(LIVE)
+async def test_a_stream_draws_the_newest_pose_and_the_last_one_in_full(house: House, tenant: Tenant) -> None:
+    world = await a_world(tenant, world_file(make_world(20_000, scale_m=0.02)))
+    size = {"width_px": 640, "height_px": 480}
+    poses = [pose(number, orbit={"azimuth_rad": 0.1 * number}) for number in range(40)]
+    asked = [live_start(world, frame_time_ms=1, encoding=_Live.ENCODING_PNG, **size), *poses]
+    frames = (await house.ask(LIVE, asked, token=tenant.token)).messages
+    *coarse, full = frames
+    assert (full.pose_number, full.is_full, full.scale, full.gaussian_share) == (39, True, 1.0, 1.0)
+    assert coarse[-1].pose_number == 39
+    assert sum(frame.dropped_pose_count for frame in frames) == 40 - len(coarse), "each pose was drawn or counted"
+    assert len(coarse) < 40
+    assert [frame.pose_number for frame in coarse] == sorted({frame.pose_number for frame in coarse})
+    assert coarse[-1].scale < 1.0, "a millisecond is not enough for more"
+    assert coarse[-1].width_px == round(640 * coarse[-1].scale)
+    assert pixels(full.content).shape == (480, 640, 3)
+    still = (await view(house.client, tenant, world, orbit={"azimuth_rad": 3.9}, **size)).message
+    assert np.abs(pixels(full.content).astype(int) - pixels(still.content)).max() <= 1
+
+
+@covers(LIVE)
+async def test_a_stream_takes_cameras_and_writes_jpegs(house: House, tenant: Tenant) -> None:
+    world = await a_world(tenant)
+    camera = geometry_pb2.PinholeCamera(
+        width_px=64, height_px=48, focal_x_px=60, focal_y_px=60, centre_x_px=32, centre_y_px=24
+    )
+    camera.rotation.x = 1.0
+    camera.position.z = 3.0
+    asked = [live_start(world, frame_time_ms=10_000), pose(7, camera=camera)]
+    frames = (await house.ask(LIVE, asked, token=tenant.token)).messages
+    assert [frame.pose_number for frame in frames] == [7, 7]
+    assert {frame.content_type for frame in frames} == {"image/jpeg"}
+    assert (frames[-1].width_px, frames[-1].height_px, frames[-1].is_full) == (64, 48, True)
+    own = pixels((await view(house.client, tenant, world, camera=camera)).message.content).astype(int)
+    assert np.abs(pixels(frames[-1].content) - own).mean() < 15
+
+
+@covers(LIVE, "STREAM_START_NEEDED", "INVALID_VIEW")
+async def test_a_stream_that_is_not_as_agreed_is_ended(house: House, tenant: Tenant) -> None:
+    world = await a_world(tenant)
+    huge = geometry_pb2.PinholeCamera(
+        width_px=4000, height_px=4000, focal_x_px=60, focal_y_px=60, centre_x_px=32, centre_y_px=24
+    )
+    huge.rotation.w = 1.0
+    huge.position.z = 3.0
+    for messages, reason in (
+        ([pose(1)], "STREAM_START_NEEDED"),
+        ([live_start(world), live_start(world)], "STREAM_START_NEEDED"),
+        ([live_start(world), pose(1, orbit={"azimuth_rad": math.nan})], "INVALID_VIEW"),
+        ([live_start(world), pose(1, camera=huge)], "INVALID_VIEW"),
+    ):
+        (await house.ask(LIVE, messages, token=tenant.token)).fails(reason)
+
+
+@covers(LIVE, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND", "INVALID_WORLD_FILE", "UNKNOWN_WORLD_FORMAT")
+@covers(LIVE, "WORLD_FILE_TOO_LARGE", "WORLD_NOT_DRAWABLE", "WORLD_TOO_DENSE")
+async def test_a_stream_of_what_is_no_world_is_refused(house: House, tenant: Tenant, stranger: Tenant) -> None:
+    spz_header = b"NGSP" + (3).to_bytes(4, "little") + (30_000_000).to_bytes(4, "little") + bytes(4)
+    huge = world_file(make_world(20_000, scale_m=500.0))
+    for world, reason in (
+        (await a_world(stranger), "RESOURCE_NOT_FOUND"),
+        (await derive(tenant, {"a.txt": b"a", "b.txt": b"b"}), "FILE_NOT_FOUND"),
+        (await tenant.upload(world_file(make_world())[:-10], "cut.ply"), "INVALID_WORLD_FILE"),
+        (await tenant.upload(b"hello", "notes.txt"), "UNKNOWN_WORLD_FORMAT"),
+        (await tenant.upload(gzip.compress(spz_header), "bomb.spz"), "WORLD_FILE_TOO_LARGE"),
+        (await tenant.upload(world_file(make_ball(), "glb"), "ball.glb"), "WORLD_NOT_DRAWABLE"),
+        (await tenant.upload(huge, "huge.ply"), "WORLD_TOO_DENSE"),
+    ):
+        asked = [live_start(world, width_px=1920, height_px=1200), pose(1)]
+        (await house.ask(LIVE, asked, token=tenant.token)).fails(reason)
+
+
+@covers(LIVE, "KERNELS_MISSING", "QUEUE_FULL")
+async def test_streams_are_few_and_need_kernels(house: House, tenant: Tenant, tmp_path: Path) -> None:
+    world = await a_world(tenant)
+    async with house.serve("rendering", {"KERNELS_FOLDER": str(tmp_path)}) as bare:
+        (await bare.client.ask(LIVE, [live_start(world), pose(1)], token=tenant.token)).fails("KERNELS_MISSING")
+    async with house.serve("rendering", {"MAX_STREAMS": "1"}) as small:
+        call = small.client.stub(LIVE)(timeout=20, metadata=(("authorization", f"Bearer {tenant.token}"),))
+        await call.write(live_start(world))
+        await call.write(pose(1))
+        assert (await call.read()).pose_number == 1
+        error = (await small.client.ask(LIVE, [live_start(world), pose(1)], token=tenant.token)).fails("QUEUE_FULL")
+        assert error.retry_after_s
+        call.cancel()
 
 
 @covers(VIEW, "KERNELS_MISSING")

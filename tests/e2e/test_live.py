@@ -11,9 +11,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from praxiscope.client import Client
+from praxiscope.rendering.v1 import world_rendering_service_pb2
 from praxiscope.tracking.v1 import tracking_service_pb2
 from tests.e2e.conftest import PORT_OFFSET, RunningStack
 from tests.support.contracts import AREAS
+from tests.support.world_files import make_world, world_file
 
 
 def frame(index: int) -> bytes:
@@ -39,6 +41,30 @@ async def test_a_websocket_tracks(stack: RunningStack) -> None:
         await socket.send(b"")
         assert await socket.closed() == 1000
     assert ids == [[1], [1], [1]]
+
+
+async def test_a_websocket_draws_a_world_for_who_moves_through_it(stack: RunningStack, tmp_path: Path) -> None:
+    from tests.e2e.websocket import connect
+
+    (tmp_path / "garden.ply").write_bytes(world_file(make_world(2000)))
+
+    def upload() -> str:
+        with Client(stack.profile) as client:
+            return client.upload(tmp_path / "garden.ply", kind="KIND_WORLD").latest_version
+
+    world = await asyncio.to_thread(upload)
+    request = world_rendering_service_pb2.StreamViewRequest
+    async with connect(stack.url, "/v1/live:view", stack.credentials["api_key"]) as socket:
+        begun = request.Start(world=world, width_px=320, height_px=180, frame_time_ms=1000)
+        await socket.send(request(start=begun).SerializeToString())
+        for number in (1, 2):
+            orbit = world_rendering_service_pb2.OrbitView(azimuth_rad=0.1 * number)
+            await socket.send(request(pose=request.Pose(number=number, orbit=orbit)).SerializeToString())
+            frame = world_rendering_service_pb2.StreamViewResponse.FromString(await socket.receive())
+            assert frame.pose_number == number
+            assert frame.content.startswith(b"\xff\xd8")
+        await socket.send(b"")
+        assert await socket.closed() == 1000
 
 
 @pytest.mark.parametrize(

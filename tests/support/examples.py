@@ -224,6 +224,14 @@ EXAMPLES: dict[str, Example] = {
     "WorldRenderingService.RenderView": Example(
         VERSION, lambda name: world_rendering_service_pb2.RenderViewRequest(world=name)
     ),
+    "WorldRenderingService.StreamView": Example(
+        VERSION,
+        lambda name: [
+            world_rendering_service_pb2.StreamViewRequest(
+                start=world_rendering_service_pb2.StreamViewRequest.Start(world=name)
+            )
+        ],
+    ),
     "WorldRenderingService.RenderTurntable": Example(
         VERSION, lambda name: world_rendering_service_pb2.RenderTurntableRequest(world=name)
     ),

@@ -60,6 +60,7 @@ type backend = grpc.ClientConn
 var bridges = map[string]string{
 	"/v1/live:observe": "/praxiscope.vision.v1.VisionService/ObserveLive",
 	"/v1/live:track":   "/praxiscope.tracking.v1.TrackingService/Track",
+	"/v1/live:view":    "/praxiscope.rendering.v1.WorldRenderingService/StreamView",
 }
 
 // Run serves until ctx is done, then lets calls in flight end.

@@ -15,6 +15,7 @@ from praxiscope_common.storage.configuration import open_store
 from praxiscope_world_assets import WorldReader
 from praxiscope_worlds.kernels import open_kernels
 from rendering_service.adapters.jobs import OverlayJobs, OverlayWork
+from rendering_service.adapters.live_views import LiveViews
 from rendering_service.adapters.mesh_engines import MeshEngines
 from rendering_service.adapters.mesh_preparation import decode_texture
 from rendering_service.adapters.stills import Stills
@@ -51,13 +52,14 @@ class Rendering:
         self.views = WorldViews(
             self.drawer, runtime.identity, max_at_once=config.max_stills, timeout_s=config.view_timeout_s
         )
+        self.live = LiveViews(self.worlds, self.kernels, runtime.identity, max_at_once=config.max_streams)
 
     def create_server(self) -> Server:
         """Binds the server."""
         jobs = OverlayJobs(database=self.database, files=self.files, identity=self.runtime.identity)
         servicer = RenderingServicer(jobs, self.stills)
         world_jobs = WorldJobs(database=self.database, worlds=self.worlds, identity=self.runtime.identity)
-        world_servicer = WorldRenderingServicer(world_jobs, self.views)
+        world_servicer = WorldRenderingServicer(world_jobs, self.views, self.live)
         return create_server(
             self.config.service.server,
             self.runtime.stages(),
@@ -98,6 +100,7 @@ class Rendering:
         """Closes what was opened."""
         self.stills.close()
         self.views.close()
+        self.live.close()
         self.engines.close()
         await self.library.close()
         await self.database.close()

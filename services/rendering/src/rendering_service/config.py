@@ -23,6 +23,7 @@ class RenderingConfig:
         library_address: `host:port` of the library.
         concurrency: How many operations a worker works on at once.
         max_stills: How many stills are drawn at once, and as many views of worlds.
+        max_streams: How many streams of views there may be at once.
         kernels_folder: Where set-up built the kernels that draw worlds.
         thread_count: Threads that draw one picture of a world.
         mesh_engines: What may draw meshes, of `raster` and `tracer`.
@@ -37,6 +38,7 @@ class RenderingConfig:
     library_address: str
     concurrency: int
     max_stills: int
+    max_streams: int
     kernels_folder: Path
     thread_count: int
     mesh_engines: tuple[str, ...]
@@ -59,6 +61,7 @@ def read_config(environ: Mapping[str, str]) -> RenderingConfig:
         library_address=reader.text("LIBRARY_ADDRESS"),
         concurrency=reader.integer("CONCURRENCY", 2),
         max_stills=reader.integer("MAX_STILLS", 4),
+        max_streams=reader.integer("MAX_STREAMS", 4),
         kernels_folder=reader.path("KERNELS_FOLDER"),
         thread_count=reader.integer("THREAD_COUNT", 2),
         mesh_engines=reader.words("MESH_ENGINES", ("raster", "tracer")),

@@ -9,6 +9,8 @@ from praxiscope.type.v1 import geometry_pb2
 from praxiscope_worlds import Camera, Orbit, camera_from_pose
 from rendering_service.core.daylight import Daylight
 from rendering_service.core.engines import Engine, Lighting, Quality
+from rendering_service.core.frame_budget import DETAILS
+from rendering_service.core.live_view import LiveFrame, LiveStart
 from rendering_service.core.world_view import (
     DEFAULT_SIZE_PX,
     DrawnView,
@@ -25,6 +27,9 @@ _LAYERS = {
     _Request.LAYER_NORMAL: Layer.NORMAL,
 }
 _Settings = world_rendering_service_pb2.RenderSettings
+_Live = world_rendering_service_pb2.StreamViewRequest
+# What `Start` allows, for cameras that bring their size along.
+MAX_LIVE_PIXELS = 1920 * 1200
 _ENGINES = {
     _Settings.ENGINE_UNSPECIFIED: Engine.AUTO,
     _Settings.ENGINE_AUTO: Engine.AUTO,
@@ -122,4 +127,46 @@ def view_message(drawn: DrawnView) -> world_rendering_service_pb2.RenderViewResp
         engine_reason=drawn.engine_reason,
         near_m=drawn.near_m,
         far_m=drawn.far_m,
+    )
+
+
+def live_start_from(message: _Live.Start) -> LiveStart:
+    """Returns how a stream starts, with what is usual where nothing is asked for."""
+    usual = LiveStart(world=message.world)
+    return LiveStart(
+        world=message.world,
+        width_px=message.width_px or usual.width_px,
+        height_px=message.height_px or usual.height_px,
+        frame_time_ms=message.frame_time_ms or usual.frame_time_ms,
+        is_png=message.encoding == _Live.ENCODING_PNG,
+        jpeg_quality=message.jpeg_quality or usual.jpeg_quality,
+    )
+
+
+def live_view_from(message: _Live.Pose) -> Orbit | Camera:
+    """Returns from where a picture of a stream is wanted.
+
+    Raises:
+        InvalidViewError: It is no camera.
+    """
+    if message.WhichOneof("view") == "camera":
+        return camera_from(message.camera)
+    return orbit_from(message.orbit)
+
+
+def live_frame_message(
+    frame: LiveFrame, pose_number: int, dropped_count: int
+) -> world_rendering_service_pb2.StreamViewResponse:
+    """Returns one picture of a stream."""
+    return world_rendering_service_pb2.StreamViewResponse(
+        content=frame.content,
+        content_type=frame.content_type,
+        width_px=frame.width_px,
+        height_px=frame.height_px,
+        pose_number=pose_number,
+        dropped_pose_count=dropped_count,
+        scale=frame.detail.scale,
+        gaussian_share=frame.detail.gaussian_share,
+        is_full=frame.detail == DETAILS[0],
+        elapsed_ms=frame.elapsed_ms,
     )

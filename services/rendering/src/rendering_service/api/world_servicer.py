@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import grpc
 from google.longrunning import operations_pb2
 
 from praxiscope.rendering.v1 import world_rendering_service_pb2, world_rendering_service_pb2_grpc
 from praxiscope_common.jobs.operations import to_message
 from rendering_service.api import world_convert
-from rendering_service.api.ports import ViewDrawer, WorldJobStarter
+from rendering_service.api.live_view import stream_views
+from rendering_service.api.ports import LiveWorlds, ViewDrawer, WorldJobStarter
 
 Context = grpc.aio.ServicerContext
 
@@ -16,15 +19,22 @@ Context = grpc.aio.ServicerContext
 class WorldRenderingServicer(world_rendering_service_pb2_grpc.WorldRenderingServiceServicer):
     """Answers for pictures of worlds, and for worlds in other formats."""
 
-    def __init__(self, jobs: WorldJobStarter, views: ViewDrawer) -> None:
-        """Uses a starter of jobs and a drawer of views."""
-        self._jobs, self._views = jobs, views
+    def __init__(self, jobs: WorldJobStarter, views: ViewDrawer, live: LiveWorlds) -> None:
+        """Uses a starter of jobs, a drawer of views, and worlds for streams."""
+        self._jobs, self._views, self._live = jobs, views, live
 
     async def RenderView(
         self, request: world_rendering_service_pb2.RenderViewRequest, context: Context
     ) -> world_rendering_service_pb2.RenderViewResponse:
         """Draws one view."""
         return world_convert.view_message(await self._views.draw(world_convert.question_from(request)))
+
+    async def StreamView(
+        self, request_iterator: AsyncIterator[world_rendering_service_pb2.StreamViewRequest], context: Context
+    ) -> AsyncIterator[world_rendering_service_pb2.StreamViewResponse]:
+        """Draws for somebody who moves."""
+        async for response in stream_views(self._live, request_iterator):
+            yield response
 
     async def RenderTurntable(
         self, request: world_rendering_service_pb2.RenderTurntableRequest, context: Context

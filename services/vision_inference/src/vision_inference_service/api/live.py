@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from praxiscope.vision.v1 import vision_service_pb2
+from praxiscope_common.newest import Newest
 from vision_inference_service.api import convert
 from vision_inference_service.api.errors import StreamStartNeededError, UnsortedFramesError
 from vision_inference_service.api.ports import MediaOpener, Models
@@ -14,35 +15,6 @@ from vision_inference_service.core.memory import RegionMemory
 from vision_inference_service.core.observer import PersonObserver
 
 LiveFrame = vision_service_pb2.ObserveLiveRequest.Frame
-
-
-@dataclass
-class _Newest:
-    """The newest frame that nobody has looked at yet."""
-
-    frame: LiveFrame | None = None
-    dropped_count: int = 0
-    is_over: bool = False
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def put(self, frame: LiveFrame) -> None:
-        self.dropped_count += self.frame is not None
-        self.frame = frame
-        self.changed.set()
-
-    def end(self) -> None:
-        self.is_over = True
-        self.changed.set()
-
-    async def take(self) -> tuple[LiveFrame, int] | None:
-        while self.frame is None:
-            if self.is_over:
-                return None
-            self.changed.clear()
-            await self.changed.wait()
-        taken = self.frame, self.dropped_count
-        self.frame, self.dropped_count = None, 0
-        return taken
 
 
 @dataclass(frozen=True)
@@ -65,7 +37,7 @@ class LiveObservation:
         if first.WhichOneof("message") != "start":
             raise StreamStartNeededError()
         observer = PersonObserver(self.models, convert.parameters_from(first.start.config))
-        newest = _Newest()
+        newest = Newest[LiveFrame]()
         reader = asyncio.create_task(_read(requests, newest))
         memory, frame_index = RegionMemory(), 0
         try:
@@ -88,7 +60,7 @@ class LiveObservation:
             await asyncio.gather(reader, return_exceptions=True)
 
 
-async def _read(requests: AsyncIterator[vision_service_pb2.ObserveLiveRequest], newest: _Newest) -> None:
+async def _read(requests: AsyncIterator[vision_service_pb2.ObserveLiveRequest], newest: Newest[LiveFrame]) -> None:
     last_offset_ns = -1
     try:
         async for request in requests:

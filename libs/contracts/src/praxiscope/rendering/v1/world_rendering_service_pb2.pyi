@@ -129,6 +129,70 @@ class RenderViewResponse(_message.Message):
     far_m: float
     def __init__(self, content: _Optional[bytes] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., engine: _Optional[str] = ..., engine_reason: _Optional[str] = ..., near_m: _Optional[float] = ..., far_m: _Optional[float] = ...) -> None: ...
 
+class StreamViewRequest(_message.Message):
+    __slots__ = ("start", "pose")
+    class Encoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        ENCODING_UNSPECIFIED: _ClassVar[StreamViewRequest.Encoding]
+        ENCODING_JPEG: _ClassVar[StreamViewRequest.Encoding]
+        ENCODING_PNG: _ClassVar[StreamViewRequest.Encoding]
+    ENCODING_UNSPECIFIED: StreamViewRequest.Encoding
+    ENCODING_JPEG: StreamViewRequest.Encoding
+    ENCODING_PNG: StreamViewRequest.Encoding
+    class Start(_message.Message):
+        __slots__ = ("world", "width_px", "height_px", "frame_time_ms", "encoding", "jpeg_quality")
+        WORLD_FIELD_NUMBER: _ClassVar[int]
+        WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
+        HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
+        FRAME_TIME_MS_FIELD_NUMBER: _ClassVar[int]
+        ENCODING_FIELD_NUMBER: _ClassVar[int]
+        JPEG_QUALITY_FIELD_NUMBER: _ClassVar[int]
+        world: str
+        width_px: int
+        height_px: int
+        frame_time_ms: float
+        encoding: StreamViewRequest.Encoding
+        jpeg_quality: int
+        def __init__(self, world: _Optional[str] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., frame_time_ms: _Optional[float] = ..., encoding: _Optional[_Union[StreamViewRequest.Encoding, str]] = ..., jpeg_quality: _Optional[int] = ...) -> None: ...
+    class Pose(_message.Message):
+        __slots__ = ("number", "orbit", "camera")
+        NUMBER_FIELD_NUMBER: _ClassVar[int]
+        ORBIT_FIELD_NUMBER: _ClassVar[int]
+        CAMERA_FIELD_NUMBER: _ClassVar[int]
+        number: int
+        orbit: OrbitView
+        camera: _geometry_pb2.PinholeCamera
+        def __init__(self, number: _Optional[int] = ..., orbit: _Optional[_Union[OrbitView, _Mapping]] = ..., camera: _Optional[_Union[_geometry_pb2.PinholeCamera, _Mapping]] = ...) -> None: ...
+    START_FIELD_NUMBER: _ClassVar[int]
+    POSE_FIELD_NUMBER: _ClassVar[int]
+    start: StreamViewRequest.Start
+    pose: StreamViewRequest.Pose
+    def __init__(self, start: _Optional[_Union[StreamViewRequest.Start, _Mapping]] = ..., pose: _Optional[_Union[StreamViewRequest.Pose, _Mapping]] = ...) -> None: ...
+
+class StreamViewResponse(_message.Message):
+    __slots__ = ("content", "content_type", "width_px", "height_px", "pose_number", "dropped_pose_count", "scale", "gaussian_share", "is_full", "elapsed_ms")
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
+    POSE_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_POSE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    GAUSSIAN_SHARE_FIELD_NUMBER: _ClassVar[int]
+    IS_FULL_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_MS_FIELD_NUMBER: _ClassVar[int]
+    content: bytes
+    content_type: str
+    width_px: int
+    height_px: int
+    pose_number: int
+    dropped_pose_count: int
+    scale: float
+    gaussian_share: float
+    is_full: bool
+    elapsed_ms: float
+    def __init__(self, content: _Optional[bytes] = ..., content_type: _Optional[str] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., pose_number: _Optional[int] = ..., dropped_pose_count: _Optional[int] = ..., scale: _Optional[float] = ..., gaussian_share: _Optional[float] = ..., is_full: _Optional[bool] = ..., elapsed_ms: _Optional[float] = ...) -> None: ...
+
 class RenderTurntableRequest(_message.Message):
     __slots__ = ("world", "start", "frame_count", "width_px", "height_px", "codec", "request_id", "settings")
     WORLD_FIELD_NUMBER: _ClassVar[int]

@@ -41,6 +41,11 @@ class WorldRenderingServiceStub:
                 request_serializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderViewRequest.SerializeToString,
                 response_deserializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderViewResponse.FromString,
                 _registered_method=True)
+        self.StreamView = channel.stream_stream(
+                '/praxiscope.rendering.v1.WorldRenderingService/StreamView',
+                request_serializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.StreamViewRequest.SerializeToString,
+                response_deserializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.StreamViewResponse.FromString,
+                _registered_method=True)
         self.RenderTurntable = channel.unary_unary(
                 '/praxiscope.rendering.v1.WorldRenderingService/RenderTurntable',
                 request_serializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderTurntableRequest.SerializeToString,
@@ -59,6 +64,15 @@ class WorldRenderingServiceServicer:
 
     def RenderView(self, request, context):
         """Draws one view of a world as a PNG.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamView(self, request_iterator, context):
+        """Draws a world of Gaussians for somebody who moves through it: poses come in, pictures go out. The newest pose is drawn, those that came while the last picture was
+        drawn are dropped and counted. While poses come, pictures become coarser until they keep to the time a picture may take; once none comes, the last one
+        is drawn in full. A stream on which nothing comes for two minutes ends.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -85,6 +99,11 @@ def add_WorldRenderingServiceServicer_to_server(servicer, server):
                     servicer.RenderView,
                     request_deserializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderViewRequest.FromString,
                     response_serializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderViewResponse.SerializeToString,
+            ),
+            'StreamView': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamView,
+                    request_deserializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.StreamViewRequest.FromString,
+                    response_serializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.StreamViewResponse.SerializeToString,
             ),
             'RenderTurntable': grpc.unary_unary_rpc_method_handler(
                     servicer.RenderTurntable,
@@ -125,6 +144,33 @@ class WorldRenderingService:
             '/praxiscope.rendering.v1.WorldRenderingService/RenderView',
             praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderViewRequest.SerializeToString,
             praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderViewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamView(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/praxiscope.rendering.v1.WorldRenderingService/StreamView',
+            praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.StreamViewRequest.SerializeToString,
+            praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.StreamViewResponse.FromString,
             options,
             channel_credentials,
             insecure,

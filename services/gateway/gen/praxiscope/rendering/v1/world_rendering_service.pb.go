@@ -253,6 +253,59 @@ func (RenderViewRequest_Layer) EnumDescriptor() ([]byte, []int) {
 	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{2, 0}
 }
 
+// How pictures are written.
+type StreamViewRequest_Encoding int32
+
+const (
+	// Not stated; ENCODING_JPEG.
+	StreamViewRequest_ENCODING_UNSPECIFIED StreamViewRequest_Encoding = 0
+	// JPEG.
+	StreamViewRequest_ENCODING_JPEG StreamViewRequest_Encoding = 1
+	// PNG: larger, and exact.
+	StreamViewRequest_ENCODING_PNG StreamViewRequest_Encoding = 2
+)
+
+// Enum value maps for StreamViewRequest_Encoding.
+var (
+	StreamViewRequest_Encoding_name = map[int32]string{
+		0: "ENCODING_UNSPECIFIED",
+		1: "ENCODING_JPEG",
+		2: "ENCODING_PNG",
+	}
+	StreamViewRequest_Encoding_value = map[string]int32{
+		"ENCODING_UNSPECIFIED": 0,
+		"ENCODING_JPEG":        1,
+		"ENCODING_PNG":         2,
+	}
+)
+
+func (x StreamViewRequest_Encoding) Enum() *StreamViewRequest_Encoding {
+	p := new(StreamViewRequest_Encoding)
+	*p = x
+	return p
+}
+
+func (x StreamViewRequest_Encoding) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (StreamViewRequest_Encoding) Descriptor() protoreflect.EnumDescriptor {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[4].Descriptor()
+}
+
+func (StreamViewRequest_Encoding) Type() protoreflect.EnumType {
+	return &file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[4]
+}
+
+func (x StreamViewRequest_Encoding) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use StreamViewRequest_Encoding.Descriptor instead.
+func (StreamViewRequest_Encoding) EnumDescriptor() ([]byte, []int) {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{4, 0}
+}
+
 // A format that other tools open.
 type ExportWorldRequest_Format int32
 
@@ -306,11 +359,11 @@ func (x ExportWorldRequest_Format) String() string {
 }
 
 func (ExportWorldRequest_Format) Descriptor() protoreflect.EnumDescriptor {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[4].Descriptor()
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[5].Descriptor()
 }
 
 func (ExportWorldRequest_Format) Type() protoreflect.EnumType {
-	return &file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[4]
+	return &file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes[5]
 }
 
 func (x ExportWorldRequest_Format) Number() protoreflect.EnumNumber {
@@ -319,7 +372,7 @@ func (x ExportWorldRequest_Format) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ExportWorldRequest_Format.Descriptor instead.
 func (ExportWorldRequest_Format) EnumDescriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{6, 0}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{8, 0}
 }
 
 // A circle around a world's middle, looking at it.
@@ -744,6 +797,220 @@ func (x *RenderViewResponse) GetFarM() float64 {
 	return 0
 }
 
+// Starts a stream of views, or says from where the next picture is wanted.
+type StreamViewRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first message starts the stream, every other is a pose.
+	//
+	// Types that are valid to be assigned to Message:
+	//
+	//	*StreamViewRequest_Start_
+	//	*StreamViewRequest_Pose_
+	Message       isStreamViewRequest_Message `protobuf_oneof:"message"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamViewRequest) Reset() {
+	*x = StreamViewRequest{}
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamViewRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamViewRequest) ProtoMessage() {}
+
+func (x *StreamViewRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamViewRequest.ProtoReflect.Descriptor instead.
+func (*StreamViewRequest) Descriptor() ([]byte, []int) {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *StreamViewRequest) GetMessage() isStreamViewRequest_Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *StreamViewRequest) GetStart() *StreamViewRequest_Start {
+	if x != nil {
+		if x, ok := x.Message.(*StreamViewRequest_Start_); ok {
+			return x.Start
+		}
+	}
+	return nil
+}
+
+func (x *StreamViewRequest) GetPose() *StreamViewRequest_Pose {
+	if x != nil {
+		if x, ok := x.Message.(*StreamViewRequest_Pose_); ok {
+			return x.Pose
+		}
+	}
+	return nil
+}
+
+type isStreamViewRequest_Message interface {
+	isStreamViewRequest_Message()
+}
+
+type StreamViewRequest_Start_ struct {
+	// Starts the stream.
+	Start *StreamViewRequest_Start `protobuf:"bytes,1,opt,name=start,proto3,oneof"`
+}
+
+type StreamViewRequest_Pose_ struct {
+	// A pose.
+	Pose *StreamViewRequest_Pose `protobuf:"bytes,2,opt,name=pose,proto3,oneof"`
+}
+
+func (*StreamViewRequest_Start_) isStreamViewRequest_Message() {}
+
+func (*StreamViewRequest_Pose_) isStreamViewRequest_Message() {}
+
+// One picture of a stream.
+type StreamViewResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The picture's file.
+	Content []byte `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
+	// `image/jpeg` or `image/png`.
+	ContentType string `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	// Width of the picture in pixels; less than was asked for where it is drawn coarser.
+	WidthPx int32 `protobuf:"varint,3,opt,name=width_px,json=widthPx,proto3" json:"width_px,omitempty"`
+	// Height of the picture in pixels.
+	HeightPx int32 `protobuf:"varint,4,opt,name=height_px,json=heightPx,proto3" json:"height_px,omitempty"`
+	// The number of the pose that it shows.
+	PoseNumber int64 `protobuf:"varint,5,opt,name=pose_number,json=poseNumber,proto3" json:"pose_number,omitempty"`
+	// How many poses were dropped since the picture before.
+	DroppedPoseCount int32 `protobuf:"varint,6,opt,name=dropped_pose_count,json=droppedPoseCount,proto3" json:"dropped_pose_count,omitempty"`
+	// Width over the width in full, 0 to 1.
+	Scale float64 `protobuf:"fixed64,7,opt,name=scale,proto3" json:"scale,omitempty"`
+	// Share of the Gaussians that were drawn, the ones that cover most; 1 where it was all.
+	GaussianShare float64 `protobuf:"fixed64,8,opt,name=gaussian_share,json=gaussianShare,proto3" json:"gaussian_share,omitempty"`
+	// Whether this is the picture in full, size and Gaussians.
+	IsFull bool `protobuf:"varint,9,opt,name=is_full,json=isFull,proto3" json:"is_full,omitempty"`
+	// Milliseconds from the pose's turn to the file's last byte.
+	ElapsedMs     float64 `protobuf:"fixed64,10,opt,name=elapsed_ms,json=elapsedMs,proto3" json:"elapsed_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamViewResponse) Reset() {
+	*x = StreamViewResponse{}
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamViewResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamViewResponse) ProtoMessage() {}
+
+func (x *StreamViewResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamViewResponse.ProtoReflect.Descriptor instead.
+func (*StreamViewResponse) Descriptor() ([]byte, []int) {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *StreamViewResponse) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *StreamViewResponse) GetContentType() string {
+	if x != nil {
+		return x.ContentType
+	}
+	return ""
+}
+
+func (x *StreamViewResponse) GetWidthPx() int32 {
+	if x != nil {
+		return x.WidthPx
+	}
+	return 0
+}
+
+func (x *StreamViewResponse) GetHeightPx() int32 {
+	if x != nil {
+		return x.HeightPx
+	}
+	return 0
+}
+
+func (x *StreamViewResponse) GetPoseNumber() int64 {
+	if x != nil {
+		return x.PoseNumber
+	}
+	return 0
+}
+
+func (x *StreamViewResponse) GetDroppedPoseCount() int32 {
+	if x != nil {
+		return x.DroppedPoseCount
+	}
+	return 0
+}
+
+func (x *StreamViewResponse) GetScale() float64 {
+	if x != nil {
+		return x.Scale
+	}
+	return 0
+}
+
+func (x *StreamViewResponse) GetGaussianShare() float64 {
+	if x != nil {
+		return x.GaussianShare
+	}
+	return 0
+}
+
+func (x *StreamViewResponse) GetIsFull() bool {
+	if x != nil {
+		return x.IsFull
+	}
+	return false
+}
+
+func (x *StreamViewResponse) GetElapsedMs() float64 {
+	if x != nil {
+		return x.ElapsedMs
+	}
+	return 0
+}
+
 // Says how to fly.
 type RenderTurntableRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -769,7 +1036,7 @@ type RenderTurntableRequest struct {
 
 func (x *RenderTurntableRequest) Reset() {
 	*x = RenderTurntableRequest{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[4]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -781,7 +1048,7 @@ func (x *RenderTurntableRequest) String() string {
 func (*RenderTurntableRequest) ProtoMessage() {}
 
 func (x *RenderTurntableRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[4]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -794,7 +1061,7 @@ func (x *RenderTurntableRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderTurntableRequest.ProtoReflect.Descriptor instead.
 func (*RenderTurntableRequest) Descriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{4}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RenderTurntableRequest) GetWorld() string {
@@ -870,7 +1137,7 @@ type RenderTurntableResponse struct {
 
 func (x *RenderTurntableResponse) Reset() {
 	*x = RenderTurntableResponse{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[5]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -882,7 +1149,7 @@ func (x *RenderTurntableResponse) String() string {
 func (*RenderTurntableResponse) ProtoMessage() {}
 
 func (x *RenderTurntableResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[5]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -895,7 +1162,7 @@ func (x *RenderTurntableResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderTurntableResponse.ProtoReflect.Descriptor instead.
 func (*RenderTurntableResponse) Descriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{5}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RenderTurntableResponse) GetAssetVersion() string {
@@ -941,7 +1208,7 @@ type ExportWorldRequest struct {
 
 func (x *ExportWorldRequest) Reset() {
 	*x = ExportWorldRequest{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[6]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -953,7 +1220,7 @@ func (x *ExportWorldRequest) String() string {
 func (*ExportWorldRequest) ProtoMessage() {}
 
 func (x *ExportWorldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[6]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -966,7 +1233,7 @@ func (x *ExportWorldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWorldRequest.ProtoReflect.Descriptor instead.
 func (*ExportWorldRequest) Descriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{6}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ExportWorldRequest) GetWorld() string {
@@ -1003,7 +1270,7 @@ type ExportWorldResponse struct {
 
 func (x *ExportWorldResponse) Reset() {
 	*x = ExportWorldResponse{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[7]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1015,7 +1282,7 @@ func (x *ExportWorldResponse) String() string {
 func (*ExportWorldResponse) ProtoMessage() {}
 
 func (x *ExportWorldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[7]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1028,7 +1295,7 @@ func (x *ExportWorldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWorldResponse.ProtoReflect.Descriptor instead.
 func (*ExportWorldResponse) Descriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{7}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ExportWorldResponse) GetAssetVersion() string {
@@ -1058,7 +1325,7 @@ type RenderSettings_Sun struct {
 
 func (x *RenderSettings_Sun) Reset() {
 	*x = RenderSettings_Sun{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[8]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1070,7 +1337,7 @@ func (x *RenderSettings_Sun) String() string {
 func (*RenderSettings_Sun) ProtoMessage() {}
 
 func (x *RenderSettings_Sun) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[8]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1099,6 +1366,193 @@ func (x *RenderSettings_Sun) GetElevationRad() float64 {
 	}
 	return 0
 }
+
+// How a stream starts.
+type StreamViewRequest_Start struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The world, `projects/{project}/assets/{asset}/versions/{version}`.
+	World string `protobuf:"bytes,1,opt,name=world,proto3" json:"world,omitempty"`
+	// Width of a picture in full, in pixels; 0 means 960.
+	WidthPx int32 `protobuf:"varint,2,opt,name=width_px,json=widthPx,proto3" json:"width_px,omitempty"`
+	// Height of a picture in full, in pixels; 0 means 540.
+	HeightPx int32 `protobuf:"varint,3,opt,name=height_px,json=heightPx,proto3" json:"height_px,omitempty"`
+	// How long a picture may take while poses come, in milliseconds; 0 means 50.
+	FrameTimeMs float64 `protobuf:"fixed64,4,opt,name=frame_time_ms,json=frameTimeMs,proto3" json:"frame_time_ms,omitempty"`
+	// How pictures are written.
+	Encoding StreamViewRequest_Encoding `protobuf:"varint,5,opt,name=encoding,proto3,enum=praxiscope.rendering.v1.StreamViewRequest_Encoding" json:"encoding,omitempty"`
+	// The quality of JPEGs, 1 to 100; 0 means 85.
+	JpegQuality   int32 `protobuf:"varint,6,opt,name=jpeg_quality,json=jpegQuality,proto3" json:"jpeg_quality,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamViewRequest_Start) Reset() {
+	*x = StreamViewRequest_Start{}
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamViewRequest_Start) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamViewRequest_Start) ProtoMessage() {}
+
+func (x *StreamViewRequest_Start) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamViewRequest_Start.ProtoReflect.Descriptor instead.
+func (*StreamViewRequest_Start) Descriptor() ([]byte, []int) {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{4, 0}
+}
+
+func (x *StreamViewRequest_Start) GetWorld() string {
+	if x != nil {
+		return x.World
+	}
+	return ""
+}
+
+func (x *StreamViewRequest_Start) GetWidthPx() int32 {
+	if x != nil {
+		return x.WidthPx
+	}
+	return 0
+}
+
+func (x *StreamViewRequest_Start) GetHeightPx() int32 {
+	if x != nil {
+		return x.HeightPx
+	}
+	return 0
+}
+
+func (x *StreamViewRequest_Start) GetFrameTimeMs() float64 {
+	if x != nil {
+		return x.FrameTimeMs
+	}
+	return 0
+}
+
+func (x *StreamViewRequest_Start) GetEncoding() StreamViewRequest_Encoding {
+	if x != nil {
+		return x.Encoding
+	}
+	return StreamViewRequest_ENCODING_UNSPECIFIED
+}
+
+func (x *StreamViewRequest_Start) GetJpegQuality() int32 {
+	if x != nil {
+		return x.JpegQuality
+	}
+	return 0
+}
+
+// From where a picture is wanted.
+type StreamViewRequest_Pose struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller's own number; its picture tells it again.
+	Number int64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// From where; nothing means an orbit view of zeros.
+	//
+	// Types that are valid to be assigned to View:
+	//
+	//	*StreamViewRequest_Pose_Orbit
+	//	*StreamViewRequest_Pose_Camera
+	View          isStreamViewRequest_Pose_View `protobuf_oneof:"view"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamViewRequest_Pose) Reset() {
+	*x = StreamViewRequest_Pose{}
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamViewRequest_Pose) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamViewRequest_Pose) ProtoMessage() {}
+
+func (x *StreamViewRequest_Pose) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamViewRequest_Pose.ProtoReflect.Descriptor instead.
+func (*StreamViewRequest_Pose) Descriptor() ([]byte, []int) {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{4, 1}
+}
+
+func (x *StreamViewRequest_Pose) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *StreamViewRequest_Pose) GetView() isStreamViewRequest_Pose_View {
+	if x != nil {
+		return x.View
+	}
+	return nil
+}
+
+func (x *StreamViewRequest_Pose) GetOrbit() *OrbitView {
+	if x != nil {
+		if x, ok := x.View.(*StreamViewRequest_Pose_Orbit); ok {
+			return x.Orbit
+		}
+	}
+	return nil
+}
+
+func (x *StreamViewRequest_Pose) GetCamera() *v1.PinholeCamera {
+	if x != nil {
+		if x, ok := x.View.(*StreamViewRequest_Pose_Camera); ok {
+			return x.Camera
+		}
+	}
+	return nil
+}
+
+type isStreamViewRequest_Pose_View interface {
+	isStreamViewRequest_Pose_View()
+}
+
+type StreamViewRequest_Pose_Orbit struct {
+	// From a circle around the middle.
+	Orbit *OrbitView `protobuf:"bytes,2,opt,name=orbit,proto3,oneof"`
+}
+
+type StreamViewRequest_Pose_Camera struct {
+	// From a camera of one's own, whose size is that of a picture in full.
+	Camera *v1.PinholeCamera `protobuf:"bytes,3,opt,name=camera,proto3,oneof"`
+}
+
+func (*StreamViewRequest_Pose_Orbit) isStreamViewRequest_Pose_View() {}
+
+func (*StreamViewRequest_Pose_Camera) isStreamViewRequest_Pose_View() {}
 
 var File_praxiscope_rendering_v1_world_rendering_service_proto protoreflect.FileDescriptor
 
@@ -1161,7 +1615,41 @@ const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
 	"\x06engine\x18\x04 \x01(\tR\x06engine\x12#\n" +
 	"\rengine_reason\x18\x05 \x01(\tR\fengineReason\x12\x15\n" +
 	"\x06near_m\x18\x06 \x01(\x01R\x05nearM\x12\x13\n" +
-	"\x05far_m\x18\a \x01(\x01R\x04farM\"\xa0\x03\n" +
+	"\x05far_m\x18\a \x01(\x01R\x04farM\"\xb6\x05\n" +
+	"\x11StreamViewRequest\x12H\n" +
+	"\x05start\x18\x01 \x01(\v20.praxiscope.rendering.v1.StreamViewRequest.StartH\x00R\x05start\x12E\n" +
+	"\x04pose\x18\x02 \x01(\v2/.praxiscope.rendering.v1.StreamViewRequest.PoseH\x00R\x04pose\x1a\x91\x02\n" +
+	"\x05Start\x12\x1a\n" +
+	"\x05world\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x05world\x12\x1f\n" +
+	"\bwidth_px\x18\x02 \x01(\x05B\x04\xe2A\x01\x01R\awidthPx\x12!\n" +
+	"\theight_px\x18\x03 \x01(\x05B\x04\xe2A\x01\x01R\bheightPx\x12(\n" +
+	"\rframe_time_ms\x18\x04 \x01(\x01B\x04\xe2A\x01\x01R\vframeTimeMs\x12U\n" +
+	"\bencoding\x18\x05 \x01(\x0e23.praxiscope.rendering.v1.StreamViewRequest.EncodingB\x04\xe2A\x01\x01R\bencoding\x12'\n" +
+	"\fjpeg_quality\x18\x06 \x01(\x05B\x04\xe2A\x01\x01R\vjpegQuality\x1a\xa5\x01\n" +
+	"\x04Pose\x12\x1c\n" +
+	"\x06number\x18\x01 \x01(\x03B\x04\xe2A\x01\x01R\x06number\x12:\n" +
+	"\x05orbit\x18\x02 \x01(\v2\".praxiscope.rendering.v1.OrbitViewH\x00R\x05orbit\x12;\n" +
+	"\x06camera\x18\x03 \x01(\v2!.praxiscope.type.v1.PinholeCameraH\x00R\x06cameraB\x06\n" +
+	"\x04view\"I\n" +
+	"\bEncoding\x12\x18\n" +
+	"\x14ENCODING_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rENCODING_JPEG\x10\x01\x12\x10\n" +
+	"\fENCODING_PNG\x10\x02B\t\n" +
+	"\amessage\"\xcd\x02\n" +
+	"\x12StreamViewResponse\x12\x18\n" +
+	"\acontent\x18\x01 \x01(\fR\acontent\x12!\n" +
+	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x19\n" +
+	"\bwidth_px\x18\x03 \x01(\x05R\awidthPx\x12\x1b\n" +
+	"\theight_px\x18\x04 \x01(\x05R\bheightPx\x12\x1f\n" +
+	"\vpose_number\x18\x05 \x01(\x03R\n" +
+	"poseNumber\x12,\n" +
+	"\x12dropped_pose_count\x18\x06 \x01(\x05R\x10droppedPoseCount\x12\x14\n" +
+	"\x05scale\x18\a \x01(\x01R\x05scale\x12%\n" +
+	"\x0egaussian_share\x18\b \x01(\x01R\rgaussianShare\x12\x17\n" +
+	"\ais_full\x18\t \x01(\bR\x06isFull\x12\x1d\n" +
+	"\n" +
+	"elapsed_ms\x18\n" +
+	" \x01(\x01R\telapsedMs\"\xa0\x03\n" +
 	"\x16RenderTurntableRequest\x12\x1a\n" +
 	"\x05world\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x05world\x12>\n" +
 	"\x05start\x18\x02 \x01(\v2\".praxiscope.rendering.v1.OrbitViewB\x04\xe2A\x01\x01R\x05start\x12%\n" +
@@ -1197,12 +1685,16 @@ const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
 	"\vFORMAT_USDA\x10\x06\"P\n" +
 	"\x13ExportWorldResponse\x12#\n" +
 	"\rasset_version\x18\x01 \x01(\tR\fassetVersion\x12\x14\n" +
-	"\x05paths\x18\x02 \x03(\tR\x05paths2\x9d\t\n" +
+	"\x05paths\x18\x02 \x03(\tR\x05paths2\x9a\f\n" +
 	"\x15WorldRenderingService\x12\xfd\x03\n" +
 	"\n" +
 	"RenderView\x12*.praxiscope.rendering.v1.RenderViewRequest\x1a+.praxiscope.rendering.v1.RenderViewResponse\"\x95\x03\x82\xce\x18\xd0\x02\n" +
 	"\x17rendering.worlds.render\x12\x05world\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x12INVALID_WORLD_FILE\"\x14UNKNOWN_WORLD_FORMAT\"\x14WORLD_FILE_TOO_LARGE\"\x12WORLD_NOT_DRAWABLE\"\x0fWORLD_TOO_DENSE\"\x11PICTURE_NOT_FOUND\"\fINVALID_VIEW\"\x0fSTILL_TOO_LARGE\"\x0fKERNELS_MISSING\"\n" +
-	"QUEUE_FULL\"\x0fENGINE_UNSUITED\"\x12ENGINE_UNAVAILABLE\"\x0fVIEW_TOO_COSTLY\"\x0eMESH_TOO_LARGE\"\x0eENGINE_TIMEOUT\x82\xd3\xe4\x93\x02::\x01*\"5/v1/{world=projects/*/assets/*/versions/*}:renderView\x12\xc8\x02\n" +
+	"QUEUE_FULL\"\x0fENGINE_UNSUITED\"\x12ENGINE_UNAVAILABLE\"\x0fVIEW_TOO_COSTLY\"\x0eMESH_TOO_LARGE\"\x0eENGINE_TIMEOUT\x82\xd3\xe4\x93\x02::\x01*\"5/v1/{world=projects/*/assets/*/versions/*}:renderView\x12\xfa\x02\n" +
+	"\n" +
+	"StreamView\x12*.praxiscope.rendering.v1.StreamViewRequest\x1a+.praxiscope.rendering.v1.StreamViewResponse\"\x8e\x02\x82\xce\x18\xf1\x01\n" +
+	"\x17rendering.worlds.render\x12\vstart.world\x18\x04\"\x13STREAM_START_NEEDED\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x12INVALID_WORLD_FILE\"\x14UNKNOWN_WORLD_FORMAT\"\x14WORLD_FILE_TOO_LARGE\"\x12WORLD_NOT_DRAWABLE\"\x0fWORLD_TOO_DENSE\"\fINVALID_VIEW\"\x0fKERNELS_MISSING\"\n" +
+	"QUEUE_FULL\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/live:view(\x010\x01\x12\xc8\x02\n" +
 	"\x0fRenderTurntable\x12/.praxiscope.rendering.v1.RenderTurntableRequest\x1a\x1d.google.longrunning.Operation\"\xe4\x01\xcaA?\n" +
 	"\x17RenderTurntableResponse\x12$praxiscope.type.v1.OperationMetadata\x82\xce\x18Y\n" +
 	"\x17rendering.worlds.render\x12\x05world\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02?:\x01*\":/v1/{world=projects/*/assets/*/versions/*}:renderTurntable\x12\xb8\x02\n" +
@@ -1223,51 +1715,63 @@ func file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP() []
 	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescData
 }
 
-var file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_praxiscope_rendering_v1_world_rendering_service_proto_goTypes = []any{
 	(RenderSettings_Engine)(0),      // 0: praxiscope.rendering.v1.RenderSettings.Engine
 	(RenderSettings_Quality)(0),     // 1: praxiscope.rendering.v1.RenderSettings.Quality
 	(RenderSettings_Lighting)(0),    // 2: praxiscope.rendering.v1.RenderSettings.Lighting
 	(RenderViewRequest_Layer)(0),    // 3: praxiscope.rendering.v1.RenderViewRequest.Layer
-	(ExportWorldRequest_Format)(0),  // 4: praxiscope.rendering.v1.ExportWorldRequest.Format
-	(*OrbitView)(nil),               // 5: praxiscope.rendering.v1.OrbitView
-	(*RenderSettings)(nil),          // 6: praxiscope.rendering.v1.RenderSettings
-	(*RenderViewRequest)(nil),       // 7: praxiscope.rendering.v1.RenderViewRequest
-	(*RenderViewResponse)(nil),      // 8: praxiscope.rendering.v1.RenderViewResponse
-	(*RenderTurntableRequest)(nil),  // 9: praxiscope.rendering.v1.RenderTurntableRequest
-	(*RenderTurntableResponse)(nil), // 10: praxiscope.rendering.v1.RenderTurntableResponse
-	(*ExportWorldRequest)(nil),      // 11: praxiscope.rendering.v1.ExportWorldRequest
-	(*ExportWorldResponse)(nil),     // 12: praxiscope.rendering.v1.ExportWorldResponse
-	(*RenderSettings_Sun)(nil),      // 13: praxiscope.rendering.v1.RenderSettings.Sun
-	(*v1.PinholeCamera)(nil),        // 14: praxiscope.type.v1.PinholeCamera
-	(RenderOverlayRequest_Codec)(0), // 15: praxiscope.rendering.v1.RenderOverlayRequest.Codec
-	(*longrunningpb.Operation)(nil), // 16: google.longrunning.Operation
+	(StreamViewRequest_Encoding)(0), // 4: praxiscope.rendering.v1.StreamViewRequest.Encoding
+	(ExportWorldRequest_Format)(0),  // 5: praxiscope.rendering.v1.ExportWorldRequest.Format
+	(*OrbitView)(nil),               // 6: praxiscope.rendering.v1.OrbitView
+	(*RenderSettings)(nil),          // 7: praxiscope.rendering.v1.RenderSettings
+	(*RenderViewRequest)(nil),       // 8: praxiscope.rendering.v1.RenderViewRequest
+	(*RenderViewResponse)(nil),      // 9: praxiscope.rendering.v1.RenderViewResponse
+	(*StreamViewRequest)(nil),       // 10: praxiscope.rendering.v1.StreamViewRequest
+	(*StreamViewResponse)(nil),      // 11: praxiscope.rendering.v1.StreamViewResponse
+	(*RenderTurntableRequest)(nil),  // 12: praxiscope.rendering.v1.RenderTurntableRequest
+	(*RenderTurntableResponse)(nil), // 13: praxiscope.rendering.v1.RenderTurntableResponse
+	(*ExportWorldRequest)(nil),      // 14: praxiscope.rendering.v1.ExportWorldRequest
+	(*ExportWorldResponse)(nil),     // 15: praxiscope.rendering.v1.ExportWorldResponse
+	(*RenderSettings_Sun)(nil),      // 16: praxiscope.rendering.v1.RenderSettings.Sun
+	(*StreamViewRequest_Start)(nil), // 17: praxiscope.rendering.v1.StreamViewRequest.Start
+	(*StreamViewRequest_Pose)(nil),  // 18: praxiscope.rendering.v1.StreamViewRequest.Pose
+	(*v1.PinholeCamera)(nil),        // 19: praxiscope.type.v1.PinholeCamera
+	(RenderOverlayRequest_Codec)(0), // 20: praxiscope.rendering.v1.RenderOverlayRequest.Codec
+	(*longrunningpb.Operation)(nil), // 21: google.longrunning.Operation
 }
 var file_praxiscope_rendering_v1_world_rendering_service_proto_depIdxs = []int32{
 	0,  // 0: praxiscope.rendering.v1.RenderSettings.engine:type_name -> praxiscope.rendering.v1.RenderSettings.Engine
 	1,  // 1: praxiscope.rendering.v1.RenderSettings.quality:type_name -> praxiscope.rendering.v1.RenderSettings.Quality
 	2,  // 2: praxiscope.rendering.v1.RenderSettings.lighting:type_name -> praxiscope.rendering.v1.RenderSettings.Lighting
-	13, // 3: praxiscope.rendering.v1.RenderSettings.sun:type_name -> praxiscope.rendering.v1.RenderSettings.Sun
-	5,  // 4: praxiscope.rendering.v1.RenderViewRequest.orbit:type_name -> praxiscope.rendering.v1.OrbitView
-	14, // 5: praxiscope.rendering.v1.RenderViewRequest.camera:type_name -> praxiscope.type.v1.PinholeCamera
+	16, // 3: praxiscope.rendering.v1.RenderSettings.sun:type_name -> praxiscope.rendering.v1.RenderSettings.Sun
+	6,  // 4: praxiscope.rendering.v1.RenderViewRequest.orbit:type_name -> praxiscope.rendering.v1.OrbitView
+	19, // 5: praxiscope.rendering.v1.RenderViewRequest.camera:type_name -> praxiscope.type.v1.PinholeCamera
 	3,  // 6: praxiscope.rendering.v1.RenderViewRequest.layer:type_name -> praxiscope.rendering.v1.RenderViewRequest.Layer
-	6,  // 7: praxiscope.rendering.v1.RenderViewRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
-	5,  // 8: praxiscope.rendering.v1.RenderTurntableRequest.start:type_name -> praxiscope.rendering.v1.OrbitView
-	15, // 9: praxiscope.rendering.v1.RenderTurntableRequest.codec:type_name -> praxiscope.rendering.v1.RenderOverlayRequest.Codec
-	6,  // 10: praxiscope.rendering.v1.RenderTurntableRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
-	4,  // 11: praxiscope.rendering.v1.ExportWorldRequest.formats:type_name -> praxiscope.rendering.v1.ExportWorldRequest.Format
-	7,  // 12: praxiscope.rendering.v1.WorldRenderingService.RenderView:input_type -> praxiscope.rendering.v1.RenderViewRequest
-	9,  // 13: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:input_type -> praxiscope.rendering.v1.RenderTurntableRequest
-	11, // 14: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:input_type -> praxiscope.rendering.v1.ExportWorldRequest
-	8,  // 15: praxiscope.rendering.v1.WorldRenderingService.RenderView:output_type -> praxiscope.rendering.v1.RenderViewResponse
-	16, // 16: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:output_type -> google.longrunning.Operation
-	16, // 17: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:output_type -> google.longrunning.Operation
-	15, // [15:18] is the sub-list for method output_type
-	12, // [12:15] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	7,  // 7: praxiscope.rendering.v1.RenderViewRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
+	17, // 8: praxiscope.rendering.v1.StreamViewRequest.start:type_name -> praxiscope.rendering.v1.StreamViewRequest.Start
+	18, // 9: praxiscope.rendering.v1.StreamViewRequest.pose:type_name -> praxiscope.rendering.v1.StreamViewRequest.Pose
+	6,  // 10: praxiscope.rendering.v1.RenderTurntableRequest.start:type_name -> praxiscope.rendering.v1.OrbitView
+	20, // 11: praxiscope.rendering.v1.RenderTurntableRequest.codec:type_name -> praxiscope.rendering.v1.RenderOverlayRequest.Codec
+	7,  // 12: praxiscope.rendering.v1.RenderTurntableRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
+	5,  // 13: praxiscope.rendering.v1.ExportWorldRequest.formats:type_name -> praxiscope.rendering.v1.ExportWorldRequest.Format
+	4,  // 14: praxiscope.rendering.v1.StreamViewRequest.Start.encoding:type_name -> praxiscope.rendering.v1.StreamViewRequest.Encoding
+	6,  // 15: praxiscope.rendering.v1.StreamViewRequest.Pose.orbit:type_name -> praxiscope.rendering.v1.OrbitView
+	19, // 16: praxiscope.rendering.v1.StreamViewRequest.Pose.camera:type_name -> praxiscope.type.v1.PinholeCamera
+	8,  // 17: praxiscope.rendering.v1.WorldRenderingService.RenderView:input_type -> praxiscope.rendering.v1.RenderViewRequest
+	10, // 18: praxiscope.rendering.v1.WorldRenderingService.StreamView:input_type -> praxiscope.rendering.v1.StreamViewRequest
+	12, // 19: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:input_type -> praxiscope.rendering.v1.RenderTurntableRequest
+	14, // 20: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:input_type -> praxiscope.rendering.v1.ExportWorldRequest
+	9,  // 21: praxiscope.rendering.v1.WorldRenderingService.RenderView:output_type -> praxiscope.rendering.v1.RenderViewResponse
+	11, // 22: praxiscope.rendering.v1.WorldRenderingService.StreamView:output_type -> praxiscope.rendering.v1.StreamViewResponse
+	21, // 23: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:output_type -> google.longrunning.Operation
+	21, // 24: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:output_type -> google.longrunning.Operation
+	21, // [21:25] is the sub-list for method output_type
+	17, // [17:21] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_praxiscope_rendering_v1_world_rendering_service_proto_init() }
@@ -1281,13 +1785,21 @@ func file_praxiscope_rendering_v1_world_rendering_service_proto_init() {
 		(*RenderViewRequest_Camera)(nil),
 		(*RenderViewRequest_PictureIndex)(nil),
 	}
+	file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[4].OneofWrappers = []any{
+		(*StreamViewRequest_Start_)(nil),
+		(*StreamViewRequest_Pose_)(nil),
+	}
+	file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[12].OneofWrappers = []any{
+		(*StreamViewRequest_Pose_Orbit)(nil),
+		(*StreamViewRequest_Pose_Camera)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc), len(file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   9,
+			NumEnums:      6,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

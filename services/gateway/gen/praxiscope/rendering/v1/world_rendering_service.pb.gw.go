@@ -80,6 +80,49 @@ func local_request_WorldRenderingService_RenderView_0(ctx context.Context, marsh
 	return msg, metadata, err
 }
 
+func request_WorldRenderingService_StreamView_0(ctx context.Context, marshaler runtime.Marshaler, client WorldRenderingServiceClient, req *http.Request, pathParams map[string]string) (WorldRenderingService_StreamViewClient, runtime.ServerMetadata, error) {
+	var metadata runtime.ServerMetadata
+	stream, err := client.StreamView(ctx)
+	if err != nil {
+		grpclog.Errorf("Failed to start streaming: %v", err)
+		return nil, metadata, err
+	}
+	dec := marshaler.NewDecoder(req.Body)
+	handleSend := func() error {
+		var protoReq StreamViewRequest
+		err := dec.Decode(&protoReq)
+		if errors.Is(err, io.EOF) {
+			return err
+		}
+		if err != nil {
+			grpclog.Errorf("Failed to decode request: %v", err)
+			return status.Errorf(codes.InvalidArgument, "Failed to decode request: %v", err)
+		}
+		if err := stream.Send(&protoReq); err != nil {
+			grpclog.Errorf("Failed to send request: %v", err)
+			return err
+		}
+		return nil
+	}
+	go func() {
+		for {
+			if err := handleSend(); err != nil {
+				break
+			}
+		}
+		if err := stream.CloseSend(); err != nil {
+			grpclog.Errorf("Failed to terminate client stream: %v", err)
+		}
+	}()
+	header, err := stream.Header()
+	if err != nil {
+		grpclog.Errorf("Failed to get header from client: %v", err)
+		return nil, metadata, err
+	}
+	metadata.HeaderMD = header
+	return stream, metadata, nil
+}
+
 func request_WorldRenderingService_RenderTurntable_0(ctx context.Context, marshaler runtime.Marshaler, client WorldRenderingServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq RenderTurntableRequest
@@ -196,6 +239,13 @@ func RegisterWorldRenderingServiceHandlerServer(ctx context.Context, mux *runtim
 		}
 		forward_WorldRenderingService_RenderView_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+
+	mux.Handle(http.MethodPost, pattern_WorldRenderingService_StreamView_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		err := status.Error(codes.Unimplemented, "streaming calls are not yet supported in the in-process transport")
+		_, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+		return
+	})
 	mux.Handle(http.MethodPost, pattern_WorldRenderingService_RenderTurntable_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -293,6 +343,23 @@ func RegisterWorldRenderingServiceHandlerClient(ctx context.Context, mux *runtim
 		}
 		forward_WorldRenderingService_RenderView_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_WorldRenderingService_StreamView_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/praxiscope.rendering.v1.WorldRenderingService/StreamView", runtime.WithHTTPPathPattern("/v1/live:view"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_WorldRenderingService_StreamView_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_WorldRenderingService_StreamView_0(annotatedContext, mux, outboundMarshaler, w, req, func() (proto.Message, error) { return resp.Recv() }, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_WorldRenderingService_RenderTurntable_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -332,12 +399,14 @@ func RegisterWorldRenderingServiceHandlerClient(ctx context.Context, mux *runtim
 
 var (
 	pattern_WorldRenderingService_RenderView_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 2, 3, 1, 0, 4, 6, 5, 4}, []string{"v1", "projects", "assets", "versions", "world"}, "renderView"))
+	pattern_WorldRenderingService_StreamView_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "live"}, "view"))
 	pattern_WorldRenderingService_RenderTurntable_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 2, 3, 1, 0, 4, 6, 5, 4}, []string{"v1", "projects", "assets", "versions", "world"}, "renderTurntable"))
 	pattern_WorldRenderingService_ExportWorld_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 2, 3, 1, 0, 4, 6, 5, 4}, []string{"v1", "projects", "assets", "versions", "world"}, "exportWorld"))
 )
 
 var (
 	forward_WorldRenderingService_RenderView_0      = runtime.ForwardResponseMessage
+	forward_WorldRenderingService_StreamView_0      = runtime.ForwardResponseStream
 	forward_WorldRenderingService_RenderTurntable_0 = runtime.ForwardResponseMessage
 	forward_WorldRenderingService_ExportWorld_0     = runtime.ForwardResponseMessage
 )

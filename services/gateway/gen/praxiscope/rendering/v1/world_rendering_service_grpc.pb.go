@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	WorldRenderingService_RenderView_FullMethodName      = "/praxiscope.rendering.v1.WorldRenderingService/RenderView"
+	WorldRenderingService_StreamView_FullMethodName      = "/praxiscope.rendering.v1.WorldRenderingService/StreamView"
 	WorldRenderingService_RenderTurntable_FullMethodName = "/praxiscope.rendering.v1.WorldRenderingService/RenderTurntable"
 	WorldRenderingService_ExportWorld_FullMethodName     = "/praxiscope.rendering.v1.WorldRenderingService/ExportWorld"
 )
@@ -33,6 +34,10 @@ const (
 type WorldRenderingServiceClient interface {
 	// Draws one view of a world as a PNG.
 	RenderView(ctx context.Context, in *RenderViewRequest, opts ...grpc.CallOption) (*RenderViewResponse, error)
+	// Draws a world of Gaussians for somebody who moves through it: poses come in, pictures go out. The newest pose is drawn, those that came while the last picture was
+	// drawn are dropped and counted. While poses come, pictures become coarser until they keep to the time a picture may take; once none comes, the last one
+	// is drawn in full. A stream on which nothing comes for two minutes ends.
+	StreamView(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamViewRequest, StreamViewResponse], error)
 	// Draws a flight around a world and makes an asset of kind KIND_CLIP with the file `turntable.mp4`.
 	RenderTurntable(ctx context.Context, in *RenderTurntableRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// Writes a world in other formats and makes an asset of kind KIND_FILE with a file `world.{extension}` for each.
@@ -56,6 +61,19 @@ func (c *worldRenderingServiceClient) RenderView(ctx context.Context, in *Render
 	}
 	return out, nil
 }
+
+func (c *worldRenderingServiceClient) StreamView(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamViewRequest, StreamViewResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &WorldRenderingService_ServiceDesc.Streams[0], WorldRenderingService_StreamView_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[StreamViewRequest, StreamViewResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type WorldRenderingService_StreamViewClient = grpc.BidiStreamingClient[StreamViewRequest, StreamViewResponse]
 
 func (c *worldRenderingServiceClient) RenderTurntable(ctx context.Context, in *RenderTurntableRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -85,6 +103,10 @@ func (c *worldRenderingServiceClient) ExportWorld(ctx context.Context, in *Expor
 type WorldRenderingServiceServer interface {
 	// Draws one view of a world as a PNG.
 	RenderView(context.Context, *RenderViewRequest) (*RenderViewResponse, error)
+	// Draws a world of Gaussians for somebody who moves through it: poses come in, pictures go out. The newest pose is drawn, those that came while the last picture was
+	// drawn are dropped and counted. While poses come, pictures become coarser until they keep to the time a picture may take; once none comes, the last one
+	// is drawn in full. A stream on which nothing comes for two minutes ends.
+	StreamView(grpc.BidiStreamingServer[StreamViewRequest, StreamViewResponse]) error
 	// Draws a flight around a world and makes an asset of kind KIND_CLIP with the file `turntable.mp4`.
 	RenderTurntable(context.Context, *RenderTurntableRequest) (*longrunningpb.Operation, error)
 	// Writes a world in other formats and makes an asset of kind KIND_FILE with a file `world.{extension}` for each.
@@ -101,6 +123,9 @@ type UnimplementedWorldRenderingServiceServer struct{}
 
 func (UnimplementedWorldRenderingServiceServer) RenderView(context.Context, *RenderViewRequest) (*RenderViewResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RenderView not implemented")
+}
+func (UnimplementedWorldRenderingServiceServer) StreamView(grpc.BidiStreamingServer[StreamViewRequest, StreamViewResponse]) error {
+	return status.Error(codes.Unimplemented, "method StreamView not implemented")
 }
 func (UnimplementedWorldRenderingServiceServer) RenderTurntable(context.Context, *RenderTurntableRequest) (*longrunningpb.Operation, error) {
 	return nil, status.Error(codes.Unimplemented, "method RenderTurntable not implemented")
@@ -146,6 +171,13 @@ func _WorldRenderingService_RenderView_Handler(srv interface{}, ctx context.Cont
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _WorldRenderingService_StreamView_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(WorldRenderingServiceServer).StreamView(&grpc.GenericServerStream[StreamViewRequest, StreamViewResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type WorldRenderingService_StreamViewServer = grpc.BidiStreamingServer[StreamViewRequest, StreamViewResponse]
 
 func _WorldRenderingService_RenderTurntable_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RenderTurntableRequest)
@@ -203,6 +235,13 @@ var WorldRenderingService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _WorldRenderingService_ExportWorld_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "StreamView",
+			Handler:       _WorldRenderingService_StreamView_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "praxiscope/rendering/v1/world_rendering_service.proto",
 }
