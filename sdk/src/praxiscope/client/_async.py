@@ -245,10 +245,17 @@ class AsyncClient(EditingCalls):
         frame_count: int = 0,
         width_px: int = 0,
         height_px: int = 0,
+        settings: Mapping[str, Any] | None = None,
         request_id: str = "",
     ) -> str:
-        """Starts a flight around a world and returns its operation's name."""
-        body = {"start": start or {}, "frame_count": frame_count, "width_px": width_px, "height_px": height_px}
+        """Starts a flight around a world, with RenderSettings' fields, and returns its operation's name."""
+        body = {
+            "start": start or {},
+            "frame_count": frame_count,
+            "width_px": width_px,
+            "height_px": height_px,
+            "settings": settings or {},
+        }
         return await self._start(f"/v1/{world}:renderTurntable", body, request_id)
 
     async def export_world(self, world: str, *, formats: Sequence[str], request_id: str = "") -> str:
