@@ -32,7 +32,9 @@ _Export = world_rendering_service_pb2.ExportWorldRequest
 _Settings = world_rendering_service_pb2.RenderSettings
 _Live = world_rendering_service_pb2.StreamViewRequest
 LIVE = "WorldRenderingService.StreamView"
-VIEW, TURNTABLE, EXPORT = (f"WorldRenderingService.{name}" for name in ("RenderView", "RenderTurntable", "ExportWorld"))
+VIEW, TURNTABLE, PICTURE, EXPORT = (
+    f"WorldRenderingService.{name}" for name in ("RenderView", "RenderTurntable", "RenderPicture", "ExportWorld")
+)
 # 4096 x 4096 pixels are 65,536 tiles; so many Gaussians that cover all of them are more than the kernels take.
 _TOO_MANY_HUGE = 600
 
@@ -54,6 +56,8 @@ async def start(tenant: Tenant, method: str, world: str, **fields: object) -> An
     request: Message
     if method == TURNTABLE:
         request = world_rendering_service_pb2.RenderTurntableRequest(world=world, **fields)  # type: ignore[arg-type]
+    elif method == PICTURE:
+        request = world_rendering_service_pb2.RenderPictureRequest(world=world, **fields)  # type: ignore[arg-type]
     else:
         request = _Export(world=world, **{"formats": [_Export.FORMAT_SPZ], **fields})  # type: ignore[arg-type]
     return await tenant.house.ask(method, request, token=tenant.token)
@@ -157,6 +161,7 @@ async def test_a_world_is_drawn_as_its_description_says_and_a_hostile_one_is_pas
 
 @covers(VIEW, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND")
 @covers(TURNTABLE, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND")
+@covers(PICTURE, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND")
 @covers(EXPORT, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND")
 async def test_only_a_world_that_is_there_is_drawn(house: House, tenant: Tenant, stranger: Tenant) -> None:
     for name, reason in (
@@ -166,6 +171,7 @@ async def test_only_a_world_that_is_there_is_drawn(house: House, tenant: Tenant,
     ):
         (await view(house.client, tenant, name)).fails(reason)
         (await start(tenant, TURNTABLE, name)).fails(reason)
+        (await start(tenant, PICTURE, name)).fails(reason)
         (await start(tenant, EXPORT, name)).fails(reason)
 
 
@@ -436,6 +442,28 @@ async def test_a_flight_goes_around_once(tenant: Tenant) -> None:
     assert differences[4] > differences[0]
 
 
+@covers(PICTURE)
+async def test_a_picture_larger_than_an_answer_is_drawn_part_by_part(tenant: Tenant) -> None:
+    world, mesh = await a_world(tenant), await tenant.upload(world_file(make_ball(), "glb"), "ball.glb")
+    wanted: tuple[tuple[str, dict[str, object], tuple[int, ...], str], ...] = (
+        (mesh, {"width_px": 9000, "height_px": 600}, (600, 9000, 3), "mesh-gl"),
+        (mesh, {"width_px": 200, "height_px": 90, "layer": _View.LAYER_DEPTH}, (90, 200), "mesh-gl"),
+        (world, {"picture_index": 0, "width_px": 640}, (480, 640, 3), "splat-cpu"),
+    )
+    async with tenant.house.work("rendering"):
+        for name, fields, shape, engine in wanted:
+            started = (await start(tenant, PICTURE, name, **fields)).message
+            response = await done(tenant, started.name, world_rendering_service_pb2.RenderPictureResponse())
+            picture = pixels(await stored_file(tenant, response.asset_version, "picture.png"))
+            assert picture.shape == shape
+            assert (response.height_px, response.width_px) == shape[:2]
+            assert response.engine == engine
+            assert picture.std() > 1
+            if "layer" in fields:
+                assert 0 < response.near_m < response.far_m
+                assert picture.dtype == np.uint16
+
+
 @covers(EXPORT)
 async def test_a_world_is_the_same_in_every_format(tenant: Tenant) -> None:
     world = await a_world(tenant)
@@ -453,10 +481,11 @@ async def test_a_world_is_the_same_in_every_format(tenant: Tenant) -> None:
 
 
 @covers(TURNTABLE, "REQUEST_ID_REUSED")
+@covers(PICTURE, "REQUEST_ID_REUSED")
 @covers(EXPORT, "REQUEST_ID_REUSED")
 async def test_a_repeated_request_is_done_once(tenant: Tenant) -> None:
     worlds = [await a_world(tenant), await a_world(tenant)]
-    for method in (TURNTABLE, EXPORT):
+    for method in (TURNTABLE, PICTURE, EXPORT):
         request_id = str(uuid.uuid4())
         first = (await start(tenant, method, worlds[0], request_id=request_id)).message
         assert (await start(tenant, method, worlds[0], request_id=request_id)).message.name == first.name

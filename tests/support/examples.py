@@ -235,6 +235,9 @@ EXAMPLES: dict[str, Example] = {
     "WorldRenderingService.RenderTurntable": Example(
         VERSION, lambda name: world_rendering_service_pb2.RenderTurntableRequest(world=name)
     ),
+    "WorldRenderingService.RenderPicture": Example(
+        VERSION, lambda name: world_rendering_service_pb2.RenderPictureRequest(world=name)
+    ),
     "WorldRenderingService.ExportWorld": Example(
         VERSION,
         lambda name: world_rendering_service_pb2.ExportWorldRequest(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,6 +54,17 @@ def scene() -> ProceduralScene:
 def test_words_become_attributes(text: str, expected: dict[str, object]) -> None:
     attributes = attributes_from_words(text, seed=1)
     assert {name: getattr(attributes, name) for name in expected} == expected
+
+
+def test_solids_are_the_same_surfaces_before_light_falls_on_them(scene: ProceduralScene) -> None:
+    lit, solids = scene.mesh, scene.solids
+    np.testing.assert_array_equal(solids.vertices_m, lit.vertices_m)
+    np.testing.assert_array_equal(solids.faces, lit.faces)
+    assert solids.colors_rgb is not None
+    assert lit.colors_rgb is not None
+    night = make_scene(replace(scene.attributes, day_time=DayTime.NIGHT), seed=scene.seed)
+    np.testing.assert_array_equal(night.solids.colors_rgb, solids.colors_rgb)
+    assert lit.colors_rgb.mean() > 2 * night.mesh.colors_rgb.mean()  # type: ignore[union-attr]
 
 
 def test_what_words_leave_open_comes_of_the_seed() -> None:

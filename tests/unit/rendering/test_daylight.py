@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rendering_service.core.color import displayed, linear
-from rendering_service.core.daylight import SKY_ROWS, Daylight, sky_on_surfaces, sky_rows
+from rendering_service.core.daylight import SKY_ROWS, Daylight, daylight_told, sky_on_surfaces, sky_rows
 
 
 def test_the_sun_stands_where_it_is_said() -> None:
@@ -36,3 +36,20 @@ def test_levels_survive_linear_light_and_what_is_no_number_is_black() -> None:
     np.testing.assert_array_equal(displayed(linear(levels)), levels)
     odd = np.array([-1.0, 2.0, np.nan, np.inf], np.float32)
     np.testing.assert_array_equal(displayed(odd), [0, 255, 0, 255])
+
+
+@pytest.mark.parametrize(
+    ("sun", "expected"),
+    [
+        ({"azimuth_rad": 1.0, "elevation_rad": 0.5}, Daylight(sun_azimuth_rad=1.0, sun_elevation_rad=0.5)),
+        ({"azimuth_rad": 1, "elevation_rad": 9}, Daylight(sun_azimuth_rad=1.0, sun_elevation_rad=math.pi / 2)),
+        ({"azimuth_rad": 1.0, "elevation_rad": math.nan}, Daylight()),
+        ({"azimuth_rad": "1", "elevation_rad": 0.5}, Daylight()),
+        ({}, Daylight()),
+        ([1.0, 2.0], Daylight()),
+        (None, Daylight()),
+    ],
+    ids=["two angles", "too high", "no number", "a word", "nothing", "a list", "none"],
+)
+def test_a_worlds_description_may_say_where_the_sun_is_or_anything_else(sun: object, expected: Daylight) -> None:
+    assert daylight_told({"sun": sun}) == expected

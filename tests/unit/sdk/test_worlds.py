@@ -9,7 +9,8 @@ import pytest
 
 from praxiscope.client import PraxiscopeError
 from praxiscope.command import main
-from praxiscope.command._worlds import collect
+from praxiscope.command._arguments import parse
+from praxiscope.command._worlds import collect, settings_of, target_of
 
 
 @pytest.fixture
@@ -67,3 +68,39 @@ def test_a_folder_that_says_where_its_photos_were_taken_goes_as_it_is(photos: Pa
     assert kind == "KIND_IMAGE_SET"
     with zipfile.ZipFile(file) as archive:
         assert archive.namelist() == ["a.JPG", "b.jpg", "c.png", "sparse/0/cameras.bin", "sparse/0/images.bin"]
+
+
+@pytest.mark.parametrize(
+    ("world", "output", "camera", "expected"),
+    [
+        ("photos/garden.spz", "", None, ("garden.png", False)),
+        ("garden.compressed.ply", "", "orbit", ("garden.mp4", True)),
+        ("projects/p/assets/a", "", "still", ("world.png", False)),
+        ("garden.spz", "out/view.PNG", None, ("out/view.PNG", False)),
+        ("garden.spz", "flight.mp4", None, ("flight.mp4", True)),
+    ],
+)
+def test_a_picture_or_a_flight_is_what_the_camera_or_the_files_name_says(
+    world: str, output: str, camera: str | None, expected: tuple[str, bool]
+) -> None:
+    target, is_flight = target_of(world, output, camera)
+    assert (str(target), is_flight) == expected
+
+
+@pytest.mark.parametrize(
+    ("output", "camera"), [("view.jpg", None), ("view.png", "orbit"), ("flight.mp4", "still"), ("view", None)]
+)
+def test_files_that_are_neither_are_refused_before_anything_is_asked(output: str, camera: str | None) -> None:
+    with pytest.raises(PraxiscopeError) as caught:
+        target_of("garden.spz", output, camera)
+    assert caught.value.reason == "UNKNOWN_PICTURE_FORMAT"
+
+
+def test_the_engine_and_the_light_go_to_the_platform_as_they_were_asked_for() -> None:
+    words = ["render", "garden.glb", "--engine", "path", "--samples", "64", "--ground", "--sun-elevation-deg", "90"]
+    settings = settings_of(parse(words))
+    assert settings["engine"] == "ENGINE_PATH_TRACING"
+    assert (settings["sample_count"], settings["has_ground"]) == (64, True)
+    assert settings["sun"]["elevation_rad"] == pytest.approx(1.5707963)
+    plain = settings_of(parse(["render", "garden.spz"]))
+    assert (plain["engine"], plain["lighting"], "sun" in plain) == ("ENGINE_AUTO", "LIGHTING_UNSPECIFIED", False)

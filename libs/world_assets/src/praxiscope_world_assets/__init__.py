@@ -5,6 +5,7 @@ from praxiscope_world_assets._outputs import draw_preview, draw_thumbnail, encod
 from praxiscope_world_assets._reader import (
     CAMERAS_PATH,
     DESCRIPTION_PATH,
+    LIT_SOLIDS_PATH,
     MESH_PATH,
     SOLIDS_PATH,
     WORLD_PATH,
@@ -16,6 +17,7 @@ from praxiscope_world_assets._reader import (
 __all__ = [
     "CAMERAS_PATH",
     "DESCRIPTION_PATH",
+    "LIT_SOLIDS_PATH",
     "MESH_PATH",
     "SOLIDS_PATH",
     "WORLD_PATH",

@@ -25,8 +25,8 @@ from praxiscope_worlds.formats import FileLimits, PictureDecoder, read_world_fil
 from praxiscope_worlds.kernels import RenderOptions
 
 WORLD_PATH = "world.ply"
-# What an extracted surface and the surfaces under a made world are called.
-MESH_PATH, SOLIDS_PATH = "mesh.glb", "scene.glb"
+# What an extracted surface is called, and the surfaces under a made world: in the colours of their materials, and with their light in them.
+MESH_PATH, SOLIDS_PATH, LIT_SOLIDS_PATH = "mesh.glb", "solids.glb", "scene.glb"
 CAMERAS_PATH = "cameras.json"
 DESCRIPTION_PATH = "world.json"
 # Two worlds of a million Gaussians with all harmonics are half a gigabyte.
@@ -106,23 +106,22 @@ class WorldReader:
             try:
                 return await self._files.resolve(asset_version, "", token=token)
             except InvalidInputError:  # there are several files, and none is called like a world
-                mesh = await self.find_solids(asset_version, token=token, path=MESH_PATH)
+                mesh = await self._find_if_there(asset_version, MESH_PATH, token)
                 if mesh is None:
                     raise error from None
                 return mesh
 
-    async def find_solids(self, asset_version: str, *, token: str, path: str = SOLIDS_PATH) -> AssetFile | None:
+    async def find_solids(self, asset_version: str, *, token: str) -> AssetFile | None:
         """Finds the surfaces that a world's Gaussians were laid on; None where it has none.
 
         Raises:
             NotFoundError: There is no such version.
         """
-        try:
-            return await self._files.resolve(asset_version, path, token=token)
-        except NotFoundError as error:
-            if error.reason != "FILE_NOT_FOUND":
-                raise
-            return None
+        for path in (SOLIDS_PATH, LIT_SOLIDS_PATH):
+            found = await self._find_if_there(asset_version, path, token)
+            if found is not None:
+                return found
+        return None
 
     async def read(self, asset_version: str, *, token: str) -> OpenWorld:
         """Reads a world, or returns it where it was read a short while ago.
@@ -232,6 +231,14 @@ class WorldReader:
         except NotFoundError as error:
             raise PictureNotFoundError("This world was not made from pictures.") from error
         return await asyncio.to_thread(self._read_camera, file, index)
+
+    async def _find_if_there(self, asset_version: str, path: str, token: str) -> AssetFile | None:
+        try:
+            return await self._files.resolve(asset_version, path, token=token)
+        except NotFoundError as error:
+            if error.reason != "FILE_NOT_FOUND":
+                raise
+            return None
 
     async def _options(self, asset_version: str, token: str) -> RenderOptions:
         """What the world's description says of drawing; whoever uploaded one may have written anything there."""

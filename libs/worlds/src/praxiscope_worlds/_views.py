@@ -19,8 +19,6 @@ DEFAULT_FIELD_RAD = 0.9
 _SOLID_LOGIT = 0.0
 # Share of the solid Gaussians inside the radius; the rest is what was seen from afar.
 _RADIUS_PERCENTILE = 75.0
-# Share of a mesh's corners outside its box on each side of each axis: strays do not say how large it is either.
-_STRAY_PERCENT = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +52,7 @@ class Bounds:
 
 
 def measure_bounds(world: GaussianWorld | Mesh) -> Bounds:
-    """Finds where the most of a world is; medians and percentiles, so that a far sky or a few strays do not matter.
+    """Finds where the most of a world is: of Gaussians by medians, so that a far sky or a few strays do not matter; of a mesh by its box.
 
     Raises:
         WorldNotDrawableError: There is nothing in it.
@@ -74,7 +72,7 @@ def _measure_mesh(mesh: Mesh) -> Bounds:
     if not len(mesh.faces):
         raise WorldNotDrawableError("The mesh has no faces; there is nothing to draw.")
     corners = mesh.vertices_m[np.unique(mesh.faces)].astype(np.float64)
-    low, high = np.percentile(corners, [_STRAY_PERCENT, 100.0 - _STRAY_PERCENT], axis=0)
+    low, high = corners.min(axis=0), corners.max(axis=0)
     return Bounds(middle_m=0.5 * (low + high), radius_m=max(0.5 * float(np.linalg.norm(high - low)), 1e-3))
 
 

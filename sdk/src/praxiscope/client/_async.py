@@ -38,6 +38,7 @@ _RESPONSES: Mapping[str, type[Message]] = {
         tracking_service_pb2.TrackDetectionsResponse,
         rendering_service_pb2.RenderOverlayResponse,
         world_rendering_service_pb2.RenderTurntableResponse,
+        world_rendering_service_pb2.RenderPictureResponse,
         world_rendering_service_pb2.ExportWorldResponse,
         generation_service_pb2.ReconstructWorldResponse,
         generation_service_pb2.ExtractMeshResponse,
@@ -245,11 +246,28 @@ class AsyncClient(EditingCalls):
         frame_count: int = 0,
         width_px: int = 0,
         height_px: int = 0,
+        settings: Mapping[str, Any] | None = None,
         request_id: str = "",
     ) -> str:
-        """Starts a flight around a world and returns its operation's name."""
-        body = {"start": start or {}, "frame_count": frame_count, "width_px": width_px, "height_px": height_px}
+        """Starts a flight around a world, with RenderSettings' fields, and returns its operation's name."""
+        body = {
+            "start": start or {},
+            "frame_count": frame_count,
+            "width_px": width_px,
+            "height_px": height_px,
+            "settings": settings or {},
+        }
         return await self._start(f"/v1/{world}:renderTurntable", body, request_id)
+
+    async def render_picture(
+        self,
+        world: str,
+        *,
+        request_id: str = "",
+        **question: Any,  # noqa: ANN401  the request's fields
+    ) -> str:
+        """Starts a large view, with RenderPictureRequest's other fields, and returns its operation's name."""
+        return await self._start(f"/v1/{world}:renderPicture", question, request_id)
 
     async def export_world(self, world: str, *, formats: Sequence[str], request_id: str = "") -> str:
         """Starts writing a world in other formats, as in `FORMAT_SPZ`, and returns its operation's name."""

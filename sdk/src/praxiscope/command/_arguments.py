@@ -97,8 +97,12 @@ def _add_worlds(commands: Any, common: argparse.ArgumentParser) -> None:  # noqa
     mesh.add_argument("--collider-faces", type=int, default=0, help="by default 10,000")
     mesh.add_argument("-o", "--output", required=True, metavar="FILE.glb", help="FILE.collider.glb lies beside it")
 
-    render = commands.add_parser("render", parents=[common], help="draw a world, or fly around it")
+    render = commands.add_parser("render", parents=[common], help="draw a world or a mesh, or fly around it")
     render.add_argument("world", help="a file, or projects/…/assets/…[/versions/…]")
+    render.add_argument(
+        "--camera", choices=["still", "orbit"], help="a picture or a flight around; by default what the output is"
+    )
+    _add_engines(render)
     render.add_argument("--azimuth-deg", type=float, default=0.0, help="counter-clockwise seen from above")
     render.add_argument("--elevation-deg", type=float, default=15.0)
     render.add_argument("--distance", type=float, default=0.0, help="from the middle, in radii of the world")
@@ -107,7 +111,31 @@ def _add_worlds(commands: Any, common: argparse.ArgumentParser) -> None:  # noqa
     render.add_argument("--width-px", type=int, default=0)
     render.add_argument("--height-px", type=int, default=0)
     render.add_argument("--frames", type=int, default=0, help="of a flight; by default 120")
-    render.add_argument("-o", "--output", required=True, metavar="FILE", help="a .png, or an .mp4 for a flight around")
+    render.add_argument(
+        "-o",
+        "--output",
+        default="",
+        metavar="FILE",
+        help="a .png, or an .mp4 for a flight around; by default beside the file",
+    )
+
+
+def _add_engines(render: argparse.ArgumentParser) -> None:
+    render.add_argument(
+        "--engine",
+        default="auto",
+        choices=["auto", "splat", "raster", "path"],
+        help="auto chooses by what is drawn, the quality and the machine, and says why; path also extracts the mesh of Gaussians first",
+    )
+    render.add_argument("--quality", default="standard", choices=["draft", "standard", "high"], help="of a mesh")
+    render.add_argument(
+        "--samples", type=int, default=0, help="paths of light through a pixel; by default the quality's"
+    )
+    render.add_argument("--light", default="auto", choices=["auto", "none", "daylight"], help="on a mesh")
+    render.add_argument("--sun-azimuth-deg", type=float, help="where the sun is, with --sun-elevation-deg")
+    render.add_argument("--sun-elevation-deg", type=float, help="above the horizon")
+    render.add_argument("--ground", action="store_true", help="lay a grey ground under a mesh")
+    render.add_argument("--file", default="", help="which file of the asset; by default the world's")
 
 
 def _add_operations(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:

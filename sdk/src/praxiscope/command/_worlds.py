@@ -76,33 +76,101 @@ def generate(options: argparse.Namespace, screen: Screen, client: Client, send: 
 
 
 def render(options: argparse.Namespace, screen: Screen, client: Client, send: Send, document: Document) -> None:
-    """A world in, a picture or a flight around it out."""
+    """A world or a mesh in, a picture or a flight around it out."""
+    target, is_flight = target_of(options.world, options.output, options.camera)
     world = _world_of(options.world, screen, client, send)
+    try:
+        _render(options, screen, client, document, world, target, is_flight=is_flight)
+    except PraxiscopeError as error:
+        if error.reason != "ENGINE_UNSUITED" or options.engine != "path":
+            raise
+        # Paths of light want surfaces: those of the Gaussians are extracted first.
+        operation = client.extract_mesh(world)
+        with screen.stage_bars(operation) as on_progress:
+            surface = client.wait(operation, on_progress=on_progress)
+        _render(options, screen, client, document, surface.asset_version, target, is_flight=is_flight)
+
+
+def _render(
+    options: argparse.Namespace,
+    screen: Screen,
+    client: Client,
+    document: Document,
+    world: str,
+    target: Path,
+    *,
+    is_flight: bool,
+) -> None:
     orbit = {
         "azimuth_rad": math.radians(options.azimuth_deg),
         "elevation_rad": math.radians(options.elevation_deg),
         "distance_radii": options.distance,
     }
     size = {"width_px": options.width_px, "height_px": options.height_px}
-    target = Path(options.output)
+    settings = settings_of(options)
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.suffix == ".png":
+    if not is_flight:
         view: Mapping[str, Any] = {"orbit": orbit}
         if options.picture >= 0:
             view = {"picture_index": options.picture}
-        answer = client.render_view(world, layer=f"LAYER_{options.layer.upper()}", **view, **size)
+        layer = f"LAYER_{options.layer.upper()}"
+        answer = client.render_view(world, layer=layer, settings=settings, **view, **size)
         target.write_bytes(answer.content)
         text = f"{target}\n{answer.engine}: {answer.engine_reason}"
-        screen.result({"engine": answer.engine, "files": [str(target)]}, text)
+        screen.result({"engine": answer.engine, "engine_reason": answer.engine_reason, "files": [str(target)]}, text)
         return
-    operation = client.render_turntable(world, start=orbit, frame_count=options.frames, **size)
+    operation = client.render_turntable(world, start=orbit, frame_count=options.frames, settings=settings, **size)
     with screen.stage_bars(operation) as on_progress:
         response = client.wait(operation, on_progress=on_progress)
     client.download(response.asset_version, "turntable.mp4", target)
     screen.result(
         {**document(response), "operation": operation, "files": [str(target)]},
-        f"{response.frame_count} frames: {target}",
+        f"{response.frame_count} frames: {target}\n{response.engine}: {response.engine_reason}",
     )
+
+
+def target_of(world: str, output: str, camera: str | None) -> tuple[Path, bool]:
+    """Returns the file to write and whether it is a flight.
+
+    Args:
+        world: The file or the asset that is drawn.
+        output: The file that was asked for; empty: one called like the world, here.
+        camera: `still` or `orbit`; None: what the output's ending says.
+
+    Raises:
+        PraxiscopeError: The output is neither, or not what the camera is.
+    """
+    if not output:
+        stem = "world" if world.startswith("projects/") else Path(world).name.split(".")[0]
+        output = f"{stem}{'.mp4' if camera == 'orbit' else '.png'}"
+    target = Path(output)
+    is_flight = target.suffix.lower() != ".png" if camera is None else camera == "orbit"
+    if target.suffix.lower() != (".mp4" if is_flight else ".png"):
+        raise PraxiscopeError(
+            f"{target} must end with .png for a picture, or .mp4 for a flight around.", reason="UNKNOWN_PICTURE_FORMAT"
+        )
+    return target, is_flight
+
+
+_ENGINES = {"auto": "AUTO", "splat": "SPLAT_RASTER", "raster": "MESH_RASTER", "path": "PATH_TRACING"}
+
+
+def settings_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Returns RenderSettings' fields of what was asked for."""
+    settings: dict[str, Any] = {
+        "path": options.file,
+        "engine": f"ENGINE_{_ENGINES[options.engine]}",
+        "quality": f"QUALITY_{options.quality.upper()}",
+        "sample_count": options.samples,
+        "lighting": f"LIGHTING_{options.light.upper().replace('AUTO', 'UNSPECIFIED')}",
+        "has_ground": options.ground,
+    }
+    if options.sun_azimuth_deg is not None or options.sun_elevation_deg is not None:
+        settings["sun"] = {
+            "azimuth_rad": math.radians(options.sun_azimuth_deg or 0.0),
+            "elevation_rad": math.radians(45.0 if options.sun_elevation_deg is None else options.sun_elevation_deg),
+        }
+    return settings
 
 
 def mesh(options: argparse.Namespace, screen: Screen, client: Client, send: Send, document: Document) -> None:

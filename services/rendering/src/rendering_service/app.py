@@ -18,13 +18,14 @@ from rendering_service.adapters.jobs import OverlayJobs, OverlayWork
 from rendering_service.adapters.live_views import LiveViews
 from rendering_service.adapters.mesh_engines import MeshEngines
 from rendering_service.adapters.mesh_preparation import decode_texture
+from rendering_service.adapters.picture_job import PictureWork
 from rendering_service.adapters.stills import Stills
 from rendering_service.adapters.world_drawer import WorldDrawer
 from rendering_service.adapters.world_jobs import WorldJobs, WorldWork
 from rendering_service.adapters.world_views import WorldViews
 from rendering_service.api.convert import style_from
 from rendering_service.api.rendering_servicer import RenderingServicer
-from rendering_service.api.world_convert import orbit_from, settings_from
+from rendering_service.api.world_convert import large_question_from, orbit_from, settings_from
 from rendering_service.api.world_servicer import WorldRenderingServicer
 from rendering_service.config import RenderingConfig, read_config
 
@@ -88,10 +89,17 @@ class Rendering:
             orbit_from=orbit_from,
             settings_from=settings_from,
         )
+        pictures = PictureWork(
+            files=self.files,
+            library=self.library,
+            identity=self.runtime.identity,
+            drawer=self.drawer,
+            question_from=large_question_from,
+        )
         return Worker(
             service="rendering",
             database=self.database,
-            handlers={**work_.handlers(), **world_work.handlers()},
+            handlers={**work_.handlers(), **world_work.handlers(), **pictures.handlers()},
             metrics=self.runtime.metrics,
             concurrency=self.config.concurrency,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import grpc
@@ -14,7 +15,7 @@ from generation_service.core.procedural.attributes import attributes_from_words,
 from generation_service.core.procedural.light import displayed
 from generation_service.core.procedural.scene import ProceduralScene, gaussians_on, make_scene, orbit
 from praxiscope.generation.v1 import generation_service_pb2
-from praxiscope_assets import AssetFiles, OutputFolder
+from praxiscope_assets import AssetFiles, OutputFolder, pieces_from_thread
 from praxiscope_common.credentials import ServiceIdentity
 from praxiscope_common.jobs.worker import Handler, JobContext
 from praxiscope_world_assets import draw_thumbnail, put_world
@@ -84,13 +85,15 @@ class ProceduralWork:
             "seed": request.seed,
             "background_rgb": [red, green, blue],
             "attributes": dataclasses.asdict(scene.attributes),
+            "sun": sun_of(scene),
         }
         outputs = OutputFolder(self.library, self.files.store, operation=context.operation.name, name="world")
         await put_world(outputs, world, described, thumbnail)
         names = [f"view {index}" for index in range(len(cameras))]
         await outputs.put("cameras.json", "application/json", cameras_json(names, cameras))
-        mesh = await asyncio.to_thread(lambda: b"".join(write_world_file(scene.mesh, format_name="glb")))
-        await outputs.put("scene.glb", FORMATS["glb"].media_type, mesh)
+        for path, mesh in (("scene.glb", scene.mesh), ("solids.glb", scene.solids)):
+            pieces = pieces_from_thread(iter(write_world_file(mesh, format_name="glb")))
+            await outputs.put(path, FORMATS["glb"].media_type, pieces)
         version = await outputs.commit(
             kind="KIND_WORLD",
             display_name=request.display_name or sentence,
@@ -98,3 +101,9 @@ class ProceduralWork:
             token=await self.identity.token_for_mandate(context.operation.mandate),
         )
         return version.name
+
+
+def sun_of(scene: ProceduralScene) -> dict[str, float]:
+    """Where a scene's sun stands, as `RenderSettings.Sun` says it."""
+    x, y, z = scene.air.towards_sun
+    return {"azimuth_rad": math.atan2(x, z), "elevation_rad": math.asin(min(1.0, max(0.0, y)))}

@@ -201,6 +201,12 @@ class MeshDrawing:
         self._process, self._folder = process, folder
         self._sample_count, self._should_stop = sample_count, should_stop
 
+    @property
+    def processor_s(self) -> float:
+        """Seconds that the process took of processors so far."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def draw(self, camera: Camera, layer: Layer, *, timeout_s: float, on_share: OnShare | None = None) -> np.ndarray:
         """Draws one picture.
 

@@ -15,7 +15,7 @@ from praxiscope_worlds import Bounds, Camera, GaussianWorld
 from praxiscope_worlds.kernels import RenderOptions, SplatKernels
 from rendering_service.adapters.mesh_engines import MeshEngines, ShouldStop
 from rendering_service.adapters.mesh_preparation import scene_of
-from rendering_service.core.daylight import Daylight
+from rendering_service.core.daylight import Daylight, daylight_told
 from rendering_service.core.engines import (
     Engine,
     EngineChoice,
@@ -114,12 +114,15 @@ class WorldDrawer:
             content.mesh.colors_rgb is not None or content.mesh.texture_rgb is not None
         )
         is_lit = is_daylit(settings.lighting, choice.engine, has_colors=has_colors)
+        daylight = settings.daylight
+        if is_lit and daylight is None:
+            daylight = daylight_told(await self.worlds.read_description(world, token=token))
         return DrawableWorld(
             file=file,
             bounds=bounds,
             choice=choice,
             content=content,
-            daylight=settings.daylight if is_lit else None,
+            daylight=daylight if is_lit else None,
             has_ground=settings.has_ground,
         )
 

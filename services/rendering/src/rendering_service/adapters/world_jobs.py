@@ -25,6 +25,7 @@ from praxiscope_media import VideoCodec, VideoEncoding, VideoInfo, VideoWriter
 from praxiscope_world_assets import WorldReader
 from praxiscope_worlds import Orbit, orbit_camera
 from praxiscope_worlds.formats import FORMATS, write_world_file
+from rendering_service.adapters.picture_job import PICTURE_METHOD
 from rendering_service.adapters.world_drawer import DrawableWorld, WorldDrawer
 from rendering_service.core.world_view import Layer, RenderSettings
 
@@ -73,6 +74,11 @@ class WorldJobs:
         """Checks that the world is there and writes the operation and its job."""
         path = request.settings.path
         return await self._start(TURNTABLE_METHOD, request.world, request, request.request_id, path=path)
+
+    async def start_picture(self, request: world_rendering_service_pb2.RenderPictureRequest) -> Operation:
+        """Likewise."""
+        path = request.settings.path
+        return await self._start(PICTURE_METHOD, request.world, request, request.request_id, path=path)
 
     async def start_export(self, request: _Export) -> Operation:
         """Likewise."""

@@ -13,6 +13,7 @@ from rendering_service.core.frame_budget import DETAILS
 from rendering_service.core.live_view import LiveFrame, LiveStart
 from rendering_service.core.world_view import (
     DEFAULT_SIZE_PX,
+    LARGE_SIZE_PX,
     DrawnView,
     Layer,
     RenderSettings,
@@ -79,7 +80,7 @@ def camera_from(message: geometry_pb2.PinholeCamera) -> Camera:
 
 def settings_from(message: _Settings) -> RenderSettings:
     """Returns with what and how a world is drawn."""
-    daylight = Daylight()
+    daylight = None
     if message.HasField("sun"):
         daylight = Daylight(sun_azimuth_rad=message.sun.azimuth_rad, sun_elevation_rad=message.sun.elevation_rad)
     return RenderSettings(
@@ -99,6 +100,21 @@ def question_from(request: _Request) -> ViewQuestion:
     Raises:
         InvalidViewError: The camera is none.
     """
+    return _question(request, DEFAULT_SIZE_PX)
+
+
+def large_question_from(request: world_rendering_service_pb2.RenderPictureRequest) -> ViewQuestion:
+    """Returns what is drawn large.
+
+    Raises:
+        InvalidViewError: The camera is none.
+    """
+    return _question(request, LARGE_SIZE_PX)
+
+
+def _question(
+    request: _Request | world_rendering_service_pb2.RenderPictureRequest, usual_px: tuple[int, int]
+) -> ViewQuestion:
     view: Orbit | Camera | int
     match request.WhichOneof("view"):
         case "camera":
@@ -110,8 +126,8 @@ def question_from(request: _Request) -> ViewQuestion:
     return ViewQuestion(
         world=request.world,
         view=view,
-        width_px=request.width_px or DEFAULT_SIZE_PX[0],
-        height_px=request.height_px or DEFAULT_SIZE_PX[1],
+        width_px=request.width_px or usual_px[0],
+        height_px=request.height_px or usual_px[1],
         layer=_LAYERS[request.layer],
         settings=settings_from(request.settings),
     )

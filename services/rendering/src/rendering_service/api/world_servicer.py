@@ -42,6 +42,12 @@ class WorldRenderingServicer(world_rendering_service_pb2_grpc.WorldRenderingServ
         """Starts a flight around a world."""
         return to_message(await self._jobs.start_turntable(request))
 
+    async def RenderPicture(
+        self, request: world_rendering_service_pb2.RenderPictureRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts a large view."""
+        return to_message(await self._jobs.start_picture(request))
+
     async def ExportWorld(
         self, request: world_rendering_service_pb2.ExportWorldRequest, context: Context
     ) -> operations_pb2.Operation:

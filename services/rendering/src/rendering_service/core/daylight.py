@@ -7,6 +7,7 @@ the height of its normal alone: one table of each is all that an engine needs.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,6 +22,7 @@ _ZENITH_RGB, _HORIZON_RGB, _BELOW_RGB = (0.17, 0.27, 0.46), (0.43, 0.48, 0.53), 
 # The horizon is as soft as haze makes it, so that no engine has to draw a hard edge.
 _HORIZON_WIDTH = 0.03
 _AZIMUTH_STEPS = 128
+_MAX_ANGLE_RAD = 1000.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,18 @@ class Daylight:
     def sun_rgb(self) -> tuple[float, float, float]:
         """What a white surface throws back that faces the sun: irradiance over pi."""
         return _SUN_RGB
+
+
+def daylight_told(described: Mapping[str, object]) -> Daylight:
+    """Returns where a world's description says that the sun is; whoever uploaded one may have written anything there."""
+    match described.get("sun"):
+        case {"azimuth_rad": int() | float() as azimuth, "elevation_rad": int() | float() as elevation}:
+            angles = float(azimuth), float(elevation)
+            if all(abs(angle) <= _MAX_ANGLE_RAD for angle in angles):  # which no number is not
+                return Daylight(sun_azimuth_rad=angles[0], sun_elevation_rad=min(max(angles[1], 0.0), math.pi / 2))
+        case _:
+            pass
+    return Daylight()
 
 
 @cache

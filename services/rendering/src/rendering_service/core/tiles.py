@@ -51,3 +51,16 @@ def tiles_of(camera: Camera, *, max_side_px: int) -> Iterator[Tile]:
                 centre_px=(camera.centre_px[0] - left_px, camera.centre_px[1] - top_px),
             )
             yield Tile(camera=part, left_px=left_px, top_px=top_px)
+
+
+def scaled(camera: Camera, *, width_px: int) -> Camera:
+    """Returns a camera that sees the same in a picture of another width; its height follows."""
+    scale = width_px / camera.width_px
+    height_px = max(1, round(camera.height_px * scale))
+    return Camera(
+        width_px=width_px,
+        height_px=height_px,
+        focal_px=(camera.focal_px[0] * scale, camera.focal_px[1] * scale),
+        centre_px=(camera.centre_px[0] * scale, camera.centre_px[1] * scale),
+        world_from_camera=camera.world_from_camera,
+    )

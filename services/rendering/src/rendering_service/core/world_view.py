@@ -13,6 +13,7 @@ from rendering_service.core.daylight import Daylight
 from rendering_service.core.engines import Engine, Lighting, Quality
 
 DEFAULT_SIZE_PX = (960, 540)
+LARGE_SIZE_PX = (3840, 2160)
 _MAX_DEPTH_LEVEL = 65535
 
 
@@ -34,7 +35,7 @@ class RenderSettings:
         quality: How well.
         sample_count: Paths of light through a pixel; 0: the quality's.
         lighting: What falls on a mesh.
-        daylight: Where the sun is.
+        daylight: Where the sun is; None: where the world says, else where it usually is.
         has_ground: Whether a ground lies under a mesh.
     """
 
@@ -43,7 +44,7 @@ class RenderSettings:
     quality: Quality = Quality.STANDARD
     sample_count: int = 0
     lighting: Lighting = Lighting.AUTO
-    daylight: Daylight = field(default_factory=Daylight)
+    daylight: Daylight | None = None
     has_ground: bool = False
 
 
@@ -96,13 +97,27 @@ def color_levels(color_rgb: Float32[np.ndarray, "H W 3"]) -> np.ndarray:
     return np.rint(np.clip(color_rgb, 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
-def depth_levels(depth_m: Float32[np.ndarray, "H W"]) -> tuple[np.ndarray, float, float]:
-    """Returns depth as 16-bit levels, [H, W] (0: nothing, 1: nearest, 65535: farthest), the nearest and the farthest."""
-    is_seen = np.isfinite(depth_m)
-    if not is_seen.any():
+def depth_range(depth_m: Float32[np.ndarray, "H W"]) -> tuple[float, float] | None:
+    """Returns the nearest and the farthest distance; None where nothing is seen."""
+    seen = depth_m[np.isfinite(depth_m)]
+    return (float(seen.min()), float(seen.max())) if seen.size else None
+
+
+def depth_levels(
+    depth_m: Float32[np.ndarray, "H W"], between_m: tuple[float, float] | None = None
+) -> tuple[np.ndarray, float, float]:
+    """Returns depth as 16-bit levels, [H, W] (0: nothing, 1: nearest, 65535: farthest), the nearest and the farthest.
+
+    Args:
+        depth_m: NaN where nothing is.
+        between_m: The nearest and the farthest; None: those of this picture.
+    """
+    between_m = between_m or depth_range(depth_m)
+    if between_m is None:
         return np.zeros(depth_m.shape, np.uint16), 0.0, 0.0
-    near, far = float(depth_m[is_seen].min()), float(depth_m[is_seen].max())
-    share = (np.where(is_seen, depth_m, near) - near) / max(far - near, 1e-9)
+    near, far = between_m
+    is_seen = np.isfinite(depth_m)
+    share = np.clip((np.where(is_seen, depth_m, near) - near) / max(far - near, 1e-9), 0.0, 1.0)
     levels = np.rint(1.0 + share * (_MAX_DEPTH_LEVEL - 1))
     return np.where(is_seen, levels, 0.0).astype(np.uint16), near, far
 

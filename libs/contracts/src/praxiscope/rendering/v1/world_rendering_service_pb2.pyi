@@ -225,6 +225,46 @@ class RenderTurntableResponse(_message.Message):
     engine_reason: str
     def __init__(self, asset_version: _Optional[str] = ..., frame_count: _Optional[int] = ..., engine: _Optional[str] = ..., engine_reason: _Optional[str] = ...) -> None: ...
 
+class RenderPictureRequest(_message.Message):
+    __slots__ = ("world", "orbit", "camera", "picture_index", "width_px", "height_px", "layer", "settings", "request_id")
+    WORLD_FIELD_NUMBER: _ClassVar[int]
+    ORBIT_FIELD_NUMBER: _ClassVar[int]
+    CAMERA_FIELD_NUMBER: _ClassVar[int]
+    PICTURE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    world: str
+    orbit: OrbitView
+    camera: _geometry_pb2.PinholeCamera
+    picture_index: int
+    width_px: int
+    height_px: int
+    layer: RenderViewRequest.Layer
+    settings: RenderSettings
+    request_id: str
+    def __init__(self, world: _Optional[str] = ..., orbit: _Optional[_Union[OrbitView, _Mapping]] = ..., camera: _Optional[_Union[_geometry_pb2.PinholeCamera, _Mapping]] = ..., picture_index: _Optional[int] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., layer: _Optional[_Union[RenderViewRequest.Layer, str]] = ..., settings: _Optional[_Union[RenderSettings, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class RenderPictureResponse(_message.Message):
+    __slots__ = ("asset_version", "width_px", "height_px", "engine", "engine_reason", "near_m", "far_m")
+    ASSET_VERSION_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_REASON_FIELD_NUMBER: _ClassVar[int]
+    NEAR_M_FIELD_NUMBER: _ClassVar[int]
+    FAR_M_FIELD_NUMBER: _ClassVar[int]
+    asset_version: str
+    width_px: int
+    height_px: int
+    engine: str
+    engine_reason: str
+    near_m: float
+    far_m: float
+    def __init__(self, asset_version: _Optional[str] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., engine: _Optional[str] = ..., engine_reason: _Optional[str] = ..., near_m: _Optional[float] = ..., far_m: _Optional[float] = ...) -> None: ...
+
 class ExportWorldRequest(_message.Message):
     __slots__ = ("world", "formats", "request_id")
     class Format(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):

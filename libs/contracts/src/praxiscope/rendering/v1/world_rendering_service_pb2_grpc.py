@@ -51,6 +51,11 @@ class WorldRenderingServiceStub:
                 request_serializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderTurntableRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.RenderPicture = channel.unary_unary(
+                '/praxiscope.rendering.v1.WorldRenderingService/RenderPicture',
+                request_serializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderPictureRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
         self.ExportWorld = channel.unary_unary(
                 '/praxiscope.rendering.v1.WorldRenderingService/ExportWorld',
                 request_serializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.ExportWorldRequest.SerializeToString,
@@ -85,6 +90,13 @@ class WorldRenderingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RenderPicture(self, request, context):
+        """Draws one large view, part by part, and makes an asset of kind KIND_FILE with the file `picture.png`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExportWorld(self, request, context):
         """Writes a world in other formats and makes an asset of kind KIND_FILE with a file `world.{extension}` for each.
         """
@@ -108,6 +120,11 @@ def add_WorldRenderingServiceServicer_to_server(servicer, server):
             'RenderTurntable': grpc.unary_unary_rpc_method_handler(
                     servicer.RenderTurntable,
                     request_deserializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderTurntableRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'RenderPicture': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenderPicture,
+                    request_deserializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderPictureRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
             'ExportWorld': grpc.unary_unary_rpc_method_handler(
@@ -197,6 +214,33 @@ class WorldRenderingService:
             target,
             '/praxiscope.rendering.v1.WorldRenderingService/RenderTurntable',
             praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderTurntableRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenderPicture(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/praxiscope.rendering.v1.WorldRenderingService/RenderPicture',
+            praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderPictureRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,

@@ -37,7 +37,7 @@ const (
 	// Triangles through OpenGL; light without shadows.
 	RenderSettings_ENGINE_MESH_RASTER RenderSettings_Engine = 3
 	// Paths of light between triangles: shadows, and light from surface to surface. Of a world of Gaussians, the surfaces that they were laid on
-	// (`scene.glb`, of worlds from words); one that has none answers ENGINE_UNSUITED: extract its mesh first.
+	// (`solids.glb`, of worlds from words); one that has none answers ENGINE_UNSUITED: extract its mesh first.
 	RenderSettings_ENGINE_PATH_TRACING RenderSettings_Engine = 4
 )
 
@@ -372,7 +372,7 @@ func (x ExportWorldRequest_Format) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ExportWorldRequest_Format.Descriptor instead.
 func (ExportWorldRequest_Format) EnumDescriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{8, 0}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{10, 0}
 }
 
 // A circle around a world's middle, looking at it.
@@ -461,7 +461,7 @@ type RenderSettings struct {
 	SampleCount int32 `protobuf:"varint,4,opt,name=sample_count,json=sampleCount,proto3" json:"sample_count,omitempty"`
 	// What falls on a mesh.
 	Lighting RenderSettings_Lighting `protobuf:"varint,5,opt,name=lighting,proto3,enum=praxiscope.rendering.v1.RenderSettings_Lighting" json:"lighting,omitempty"`
-	// Where the sun is; not stated: to the right behind the viewer of an orbit view of zeros, half way up.
+	// Where the sun is; not stated: where the world was made with it (of worlds from words), else to the right behind the viewer of an orbit view of zeros.
 	Sun *RenderSettings_Sun `protobuf:"bytes,6,opt,name=sun,proto3" json:"sun,omitempty"`
 	// Whether a grey ground lies under a mesh.
 	HasGround     bool `protobuf:"varint,7,opt,name=has_ground,json=hasGround,proto3" json:"has_ground,omitempty"`
@@ -1193,6 +1193,264 @@ func (x *RenderTurntableResponse) GetEngineReason() string {
 	return ""
 }
 
+// Says what to draw, large.
+type RenderPictureRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The world, `projects/{project}/assets/{asset}/versions/{version}`.
+	World string `protobuf:"bytes,1,opt,name=world,proto3" json:"world,omitempty"`
+	// From where; nothing means an orbit view of zeros.
+	//
+	// Types that are valid to be assigned to View:
+	//
+	//	*RenderPictureRequest_Orbit
+	//	*RenderPictureRequest_Camera
+	//	*RenderPictureRequest_PictureIndex
+	View isRenderPictureRequest_View `protobuf_oneof:"view"`
+	// Width in pixels; 0 means 3840, or a camera's own. A camera is scaled to it.
+	WidthPx int32 `protobuf:"varint,5,opt,name=width_px,json=widthPx,proto3" json:"width_px,omitempty"`
+	// Height in pixels; 0 means 2160. A camera's follows from the width.
+	HeightPx int32 `protobuf:"varint,6,opt,name=height_px,json=heightPx,proto3" json:"height_px,omitempty"`
+	// What a pixel says.
+	Layer RenderViewRequest_Layer `protobuf:"varint,7,opt,name=layer,proto3,enum=praxiscope.rendering.v1.RenderViewRequest_Layer" json:"layer,omitempty"`
+	// With what and how to draw.
+	Settings *RenderSettings `protobuf:"bytes,8,opt,name=settings,proto3" json:"settings,omitempty"`
+	// A UUID of the caller's; a repeated call with it gives the same operation.
+	RequestId     string `protobuf:"bytes,9,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenderPictureRequest) Reset() {
+	*x = RenderPictureRequest{}
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenderPictureRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenderPictureRequest) ProtoMessage() {}
+
+func (x *RenderPictureRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenderPictureRequest.ProtoReflect.Descriptor instead.
+func (*RenderPictureRequest) Descriptor() ([]byte, []int) {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RenderPictureRequest) GetWorld() string {
+	if x != nil {
+		return x.World
+	}
+	return ""
+}
+
+func (x *RenderPictureRequest) GetView() isRenderPictureRequest_View {
+	if x != nil {
+		return x.View
+	}
+	return nil
+}
+
+func (x *RenderPictureRequest) GetOrbit() *OrbitView {
+	if x != nil {
+		if x, ok := x.View.(*RenderPictureRequest_Orbit); ok {
+			return x.Orbit
+		}
+	}
+	return nil
+}
+
+func (x *RenderPictureRequest) GetCamera() *v1.PinholeCamera {
+	if x != nil {
+		if x, ok := x.View.(*RenderPictureRequest_Camera); ok {
+			return x.Camera
+		}
+	}
+	return nil
+}
+
+func (x *RenderPictureRequest) GetPictureIndex() int32 {
+	if x != nil {
+		if x, ok := x.View.(*RenderPictureRequest_PictureIndex); ok {
+			return x.PictureIndex
+		}
+	}
+	return 0
+}
+
+func (x *RenderPictureRequest) GetWidthPx() int32 {
+	if x != nil {
+		return x.WidthPx
+	}
+	return 0
+}
+
+func (x *RenderPictureRequest) GetHeightPx() int32 {
+	if x != nil {
+		return x.HeightPx
+	}
+	return 0
+}
+
+func (x *RenderPictureRequest) GetLayer() RenderViewRequest_Layer {
+	if x != nil {
+		return x.Layer
+	}
+	return RenderViewRequest_LAYER_UNSPECIFIED
+}
+
+func (x *RenderPictureRequest) GetSettings() *RenderSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *RenderPictureRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+type isRenderPictureRequest_View interface {
+	isRenderPictureRequest_View()
+}
+
+type RenderPictureRequest_Orbit struct {
+	// From a circle around the middle.
+	Orbit *OrbitView `protobuf:"bytes,2,opt,name=orbit,proto3,oneof"`
+}
+
+type RenderPictureRequest_Camera struct {
+	// From a camera of one's own.
+	Camera *v1.PinholeCamera `protobuf:"bytes,3,opt,name=camera,proto3,oneof"`
+}
+
+type RenderPictureRequest_PictureIndex struct {
+	// From where one of the world's own pictures was taken, by its place in `cameras.json`.
+	PictureIndex int32 `protobuf:"varint,4,opt,name=picture_index,json=pictureIndex,proto3,oneof"`
+}
+
+func (*RenderPictureRequest_Orbit) isRenderPictureRequest_View() {}
+
+func (*RenderPictureRequest_Camera) isRenderPictureRequest_View() {}
+
+func (*RenderPictureRequest_PictureIndex) isRenderPictureRequest_View() {}
+
+// A large view.
+type RenderPictureResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version of the asset of kind KIND_FILE.
+	AssetVersion string `protobuf:"bytes,1,opt,name=asset_version,json=assetVersion,proto3" json:"asset_version,omitempty"`
+	// Width in pixels.
+	WidthPx int32 `protobuf:"varint,2,opt,name=width_px,json=widthPx,proto3" json:"width_px,omitempty"`
+	// Height in pixels.
+	HeightPx int32 `protobuf:"varint,3,opt,name=height_px,json=heightPx,proto3" json:"height_px,omitempty"`
+	// The engine that drew it, as in RenderViewResponse.
+	Engine string `protobuf:"bytes,4,opt,name=engine,proto3" json:"engine,omitempty"`
+	// Why that engine, for a person to read.
+	EngineReason string `protobuf:"bytes,5,opt,name=engine_reason,json=engineReason,proto3" json:"engine_reason,omitempty"`
+	// The nearest distance of a depth layer, in the world's units.
+	NearM float64 `protobuf:"fixed64,6,opt,name=near_m,json=nearM,proto3" json:"near_m,omitempty"`
+	// The farthest distance of a depth layer, in the world's units.
+	FarM          float64 `protobuf:"fixed64,7,opt,name=far_m,json=farM,proto3" json:"far_m,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenderPictureResponse) Reset() {
+	*x = RenderPictureResponse{}
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenderPictureResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenderPictureResponse) ProtoMessage() {}
+
+func (x *RenderPictureResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenderPictureResponse.ProtoReflect.Descriptor instead.
+func (*RenderPictureResponse) Descriptor() ([]byte, []int) {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RenderPictureResponse) GetAssetVersion() string {
+	if x != nil {
+		return x.AssetVersion
+	}
+	return ""
+}
+
+func (x *RenderPictureResponse) GetWidthPx() int32 {
+	if x != nil {
+		return x.WidthPx
+	}
+	return 0
+}
+
+func (x *RenderPictureResponse) GetHeightPx() int32 {
+	if x != nil {
+		return x.HeightPx
+	}
+	return 0
+}
+
+func (x *RenderPictureResponse) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *RenderPictureResponse) GetEngineReason() string {
+	if x != nil {
+		return x.EngineReason
+	}
+	return ""
+}
+
+func (x *RenderPictureResponse) GetNearM() float64 {
+	if x != nil {
+		return x.NearM
+	}
+	return 0
+}
+
+func (x *RenderPictureResponse) GetFarM() float64 {
+	if x != nil {
+		return x.FarM
+	}
+	return 0
+}
+
 // Says which formats are wanted.
 type ExportWorldRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1208,7 +1466,7 @@ type ExportWorldRequest struct {
 
 func (x *ExportWorldRequest) Reset() {
 	*x = ExportWorldRequest{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[8]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1220,7 +1478,7 @@ func (x *ExportWorldRequest) String() string {
 func (*ExportWorldRequest) ProtoMessage() {}
 
 func (x *ExportWorldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[8]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1233,7 +1491,7 @@ func (x *ExportWorldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWorldRequest.ProtoReflect.Descriptor instead.
 func (*ExportWorldRequest) Descriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{8}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ExportWorldRequest) GetWorld() string {
@@ -1270,7 +1528,7 @@ type ExportWorldResponse struct {
 
 func (x *ExportWorldResponse) Reset() {
 	*x = ExportWorldResponse{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[9]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1282,7 +1540,7 @@ func (x *ExportWorldResponse) String() string {
 func (*ExportWorldResponse) ProtoMessage() {}
 
 func (x *ExportWorldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[9]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1295,7 +1553,7 @@ func (x *ExportWorldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWorldResponse.ProtoReflect.Descriptor instead.
 func (*ExportWorldResponse) Descriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{9}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ExportWorldResponse) GetAssetVersion() string {
@@ -1325,7 +1583,7 @@ type RenderSettings_Sun struct {
 
 func (x *RenderSettings_Sun) Reset() {
 	*x = RenderSettings_Sun{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[10]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1337,7 +1595,7 @@ func (x *RenderSettings_Sun) String() string {
 func (*RenderSettings_Sun) ProtoMessage() {}
 
 func (x *RenderSettings_Sun) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[10]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1388,7 +1646,7 @@ type StreamViewRequest_Start struct {
 
 func (x *StreamViewRequest_Start) Reset() {
 	*x = StreamViewRequest_Start{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[11]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1400,7 +1658,7 @@ func (x *StreamViewRequest_Start) String() string {
 func (*StreamViewRequest_Start) ProtoMessage() {}
 
 func (x *StreamViewRequest_Start) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[11]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1476,7 +1734,7 @@ type StreamViewRequest_Pose struct {
 
 func (x *StreamViewRequest_Pose) Reset() {
 	*x = StreamViewRequest_Pose{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[12]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1488,7 +1746,7 @@ func (x *StreamViewRequest_Pose) String() string {
 func (*StreamViewRequest_Pose) ProtoMessage() {}
 
 func (x *StreamViewRequest_Pose) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[12]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1666,7 +1924,27 @@ const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
 	"\vframe_count\x18\x02 \x01(\x05R\n" +
 	"frameCount\x12\x16\n" +
 	"\x06engine\x18\x03 \x01(\tR\x06engine\x12#\n" +
-	"\rengine_reason\x18\x04 \x01(\tR\fengineReason\"\xba\x02\n" +
+	"\rengine_reason\x18\x04 \x01(\tR\fengineReason\"\xdc\x03\n" +
+	"\x14RenderPictureRequest\x12\x1a\n" +
+	"\x05world\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x05world\x12:\n" +
+	"\x05orbit\x18\x02 \x01(\v2\".praxiscope.rendering.v1.OrbitViewH\x00R\x05orbit\x12;\n" +
+	"\x06camera\x18\x03 \x01(\v2!.praxiscope.type.v1.PinholeCameraH\x00R\x06camera\x12%\n" +
+	"\rpicture_index\x18\x04 \x01(\x05H\x00R\fpictureIndex\x12\x1f\n" +
+	"\bwidth_px\x18\x05 \x01(\x05B\x04\xe2A\x01\x01R\awidthPx\x12!\n" +
+	"\theight_px\x18\x06 \x01(\x05B\x04\xe2A\x01\x01R\bheightPx\x12L\n" +
+	"\x05layer\x18\a \x01(\x0e20.praxiscope.rendering.v1.RenderViewRequest.LayerB\x04\xe2A\x01\x01R\x05layer\x12I\n" +
+	"\bsettings\x18\b \x01(\v2'.praxiscope.rendering.v1.RenderSettingsB\x04\xe2A\x01\x01R\bsettings\x12#\n" +
+	"\n" +
+	"request_id\x18\t \x01(\tB\x04\xe2A\x01\x01R\trequestIdB\x06\n" +
+	"\x04view\"\xdd\x01\n" +
+	"\x15RenderPictureResponse\x12#\n" +
+	"\rasset_version\x18\x01 \x01(\tR\fassetVersion\x12\x19\n" +
+	"\bwidth_px\x18\x02 \x01(\x05R\awidthPx\x12\x1b\n" +
+	"\theight_px\x18\x03 \x01(\x05R\bheightPx\x12\x16\n" +
+	"\x06engine\x18\x04 \x01(\tR\x06engine\x12#\n" +
+	"\rengine_reason\x18\x05 \x01(\tR\fengineReason\x12\x15\n" +
+	"\x06near_m\x18\x06 \x01(\x01R\x05nearM\x12\x13\n" +
+	"\x05far_m\x18\a \x01(\x01R\x04farM\"\xba\x02\n" +
 	"\x12ExportWorldRequest\x12\x1a\n" +
 	"\x05world\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x05world\x12R\n" +
 	"\aformats\x18\x02 \x03(\x0e22.praxiscope.rendering.v1.ExportWorldRequest.FormatB\x04\xe2A\x01\x02R\aformats\x12#\n" +
@@ -1685,7 +1963,7 @@ const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
 	"\vFORMAT_USDA\x10\x06\"P\n" +
 	"\x13ExportWorldResponse\x12#\n" +
 	"\rasset_version\x18\x01 \x01(\tR\fassetVersion\x12\x14\n" +
-	"\x05paths\x18\x02 \x03(\tR\x05paths2\x9a\f\n" +
+	"\x05paths\x18\x02 \x03(\tR\x05paths2\xdd\x0e\n" +
 	"\x15WorldRenderingService\x12\xfd\x03\n" +
 	"\n" +
 	"RenderView\x12*.praxiscope.rendering.v1.RenderViewRequest\x1a+.praxiscope.rendering.v1.RenderViewResponse\"\x95\x03\x82\xce\x18\xd0\x02\n" +
@@ -1697,7 +1975,10 @@ const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
 	"QUEUE_FULL\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/live:view(\x010\x01\x12\xc8\x02\n" +
 	"\x0fRenderTurntable\x12/.praxiscope.rendering.v1.RenderTurntableRequest\x1a\x1d.google.longrunning.Operation\"\xe4\x01\xcaA?\n" +
 	"\x17RenderTurntableResponse\x12$praxiscope.type.v1.OperationMetadata\x82\xce\x18Y\n" +
-	"\x17rendering.worlds.render\x12\x05world\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02?:\x01*\":/v1/{world=projects/*/assets/*/versions/*}:renderTurntable\x12\xb8\x02\n" +
+	"\x17rendering.worlds.render\x12\x05world\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02?:\x01*\":/v1/{world=projects/*/assets/*/versions/*}:renderTurntable\x12\xc0\x02\n" +
+	"\rRenderPicture\x12-.praxiscope.rendering.v1.RenderPictureRequest\x1a\x1d.google.longrunning.Operation\"\xe0\x01\xcaA=\n" +
+	"\x15RenderPictureResponse\x12$praxiscope.type.v1.OperationMetadata\x82\xce\x18Y\n" +
+	"\x17rendering.worlds.render\x12\x05world\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02=:\x01*\"8/v1/{world=projects/*/assets/*/versions/*}:renderPicture\x12\xb8\x02\n" +
 	"\vExportWorld\x12+.praxiscope.rendering.v1.ExportWorldRequest\x1a\x1d.google.longrunning.Operation\"\xdc\x01\xcaA;\n" +
 	"\x13ExportWorldResponse\x12$praxiscope.type.v1.OperationMetadata\x82\xce\x18Y\n" +
 	"\x17rendering.worlds.render\x12\x05world\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02;:\x01*\"6/v1/{world=projects/*/assets/*/versions/*}:exportWorldB\xf3\x01\n" +
@@ -1716,7 +1997,7 @@ func file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP() []
 }
 
 var file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_praxiscope_rendering_v1_world_rendering_service_proto_goTypes = []any{
 	(RenderSettings_Engine)(0),      // 0: praxiscope.rendering.v1.RenderSettings.Engine
 	(RenderSettings_Quality)(0),     // 1: praxiscope.rendering.v1.RenderSettings.Quality
@@ -1732,46 +2013,54 @@ var file_praxiscope_rendering_v1_world_rendering_service_proto_goTypes = []any{
 	(*StreamViewResponse)(nil),      // 11: praxiscope.rendering.v1.StreamViewResponse
 	(*RenderTurntableRequest)(nil),  // 12: praxiscope.rendering.v1.RenderTurntableRequest
 	(*RenderTurntableResponse)(nil), // 13: praxiscope.rendering.v1.RenderTurntableResponse
-	(*ExportWorldRequest)(nil),      // 14: praxiscope.rendering.v1.ExportWorldRequest
-	(*ExportWorldResponse)(nil),     // 15: praxiscope.rendering.v1.ExportWorldResponse
-	(*RenderSettings_Sun)(nil),      // 16: praxiscope.rendering.v1.RenderSettings.Sun
-	(*StreamViewRequest_Start)(nil), // 17: praxiscope.rendering.v1.StreamViewRequest.Start
-	(*StreamViewRequest_Pose)(nil),  // 18: praxiscope.rendering.v1.StreamViewRequest.Pose
-	(*v1.PinholeCamera)(nil),        // 19: praxiscope.type.v1.PinholeCamera
-	(RenderOverlayRequest_Codec)(0), // 20: praxiscope.rendering.v1.RenderOverlayRequest.Codec
-	(*longrunningpb.Operation)(nil), // 21: google.longrunning.Operation
+	(*RenderPictureRequest)(nil),    // 14: praxiscope.rendering.v1.RenderPictureRequest
+	(*RenderPictureResponse)(nil),   // 15: praxiscope.rendering.v1.RenderPictureResponse
+	(*ExportWorldRequest)(nil),      // 16: praxiscope.rendering.v1.ExportWorldRequest
+	(*ExportWorldResponse)(nil),     // 17: praxiscope.rendering.v1.ExportWorldResponse
+	(*RenderSettings_Sun)(nil),      // 18: praxiscope.rendering.v1.RenderSettings.Sun
+	(*StreamViewRequest_Start)(nil), // 19: praxiscope.rendering.v1.StreamViewRequest.Start
+	(*StreamViewRequest_Pose)(nil),  // 20: praxiscope.rendering.v1.StreamViewRequest.Pose
+	(*v1.PinholeCamera)(nil),        // 21: praxiscope.type.v1.PinholeCamera
+	(RenderOverlayRequest_Codec)(0), // 22: praxiscope.rendering.v1.RenderOverlayRequest.Codec
+	(*longrunningpb.Operation)(nil), // 23: google.longrunning.Operation
 }
 var file_praxiscope_rendering_v1_world_rendering_service_proto_depIdxs = []int32{
 	0,  // 0: praxiscope.rendering.v1.RenderSettings.engine:type_name -> praxiscope.rendering.v1.RenderSettings.Engine
 	1,  // 1: praxiscope.rendering.v1.RenderSettings.quality:type_name -> praxiscope.rendering.v1.RenderSettings.Quality
 	2,  // 2: praxiscope.rendering.v1.RenderSettings.lighting:type_name -> praxiscope.rendering.v1.RenderSettings.Lighting
-	16, // 3: praxiscope.rendering.v1.RenderSettings.sun:type_name -> praxiscope.rendering.v1.RenderSettings.Sun
+	18, // 3: praxiscope.rendering.v1.RenderSettings.sun:type_name -> praxiscope.rendering.v1.RenderSettings.Sun
 	6,  // 4: praxiscope.rendering.v1.RenderViewRequest.orbit:type_name -> praxiscope.rendering.v1.OrbitView
-	19, // 5: praxiscope.rendering.v1.RenderViewRequest.camera:type_name -> praxiscope.type.v1.PinholeCamera
+	21, // 5: praxiscope.rendering.v1.RenderViewRequest.camera:type_name -> praxiscope.type.v1.PinholeCamera
 	3,  // 6: praxiscope.rendering.v1.RenderViewRequest.layer:type_name -> praxiscope.rendering.v1.RenderViewRequest.Layer
 	7,  // 7: praxiscope.rendering.v1.RenderViewRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
-	17, // 8: praxiscope.rendering.v1.StreamViewRequest.start:type_name -> praxiscope.rendering.v1.StreamViewRequest.Start
-	18, // 9: praxiscope.rendering.v1.StreamViewRequest.pose:type_name -> praxiscope.rendering.v1.StreamViewRequest.Pose
+	19, // 8: praxiscope.rendering.v1.StreamViewRequest.start:type_name -> praxiscope.rendering.v1.StreamViewRequest.Start
+	20, // 9: praxiscope.rendering.v1.StreamViewRequest.pose:type_name -> praxiscope.rendering.v1.StreamViewRequest.Pose
 	6,  // 10: praxiscope.rendering.v1.RenderTurntableRequest.start:type_name -> praxiscope.rendering.v1.OrbitView
-	20, // 11: praxiscope.rendering.v1.RenderTurntableRequest.codec:type_name -> praxiscope.rendering.v1.RenderOverlayRequest.Codec
+	22, // 11: praxiscope.rendering.v1.RenderTurntableRequest.codec:type_name -> praxiscope.rendering.v1.RenderOverlayRequest.Codec
 	7,  // 12: praxiscope.rendering.v1.RenderTurntableRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
-	5,  // 13: praxiscope.rendering.v1.ExportWorldRequest.formats:type_name -> praxiscope.rendering.v1.ExportWorldRequest.Format
-	4,  // 14: praxiscope.rendering.v1.StreamViewRequest.Start.encoding:type_name -> praxiscope.rendering.v1.StreamViewRequest.Encoding
-	6,  // 15: praxiscope.rendering.v1.StreamViewRequest.Pose.orbit:type_name -> praxiscope.rendering.v1.OrbitView
-	19, // 16: praxiscope.rendering.v1.StreamViewRequest.Pose.camera:type_name -> praxiscope.type.v1.PinholeCamera
-	8,  // 17: praxiscope.rendering.v1.WorldRenderingService.RenderView:input_type -> praxiscope.rendering.v1.RenderViewRequest
-	10, // 18: praxiscope.rendering.v1.WorldRenderingService.StreamView:input_type -> praxiscope.rendering.v1.StreamViewRequest
-	12, // 19: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:input_type -> praxiscope.rendering.v1.RenderTurntableRequest
-	14, // 20: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:input_type -> praxiscope.rendering.v1.ExportWorldRequest
-	9,  // 21: praxiscope.rendering.v1.WorldRenderingService.RenderView:output_type -> praxiscope.rendering.v1.RenderViewResponse
-	11, // 22: praxiscope.rendering.v1.WorldRenderingService.StreamView:output_type -> praxiscope.rendering.v1.StreamViewResponse
-	21, // 23: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:output_type -> google.longrunning.Operation
-	21, // 24: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:output_type -> google.longrunning.Operation
-	21, // [21:25] is the sub-list for method output_type
-	17, // [17:21] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	6,  // 13: praxiscope.rendering.v1.RenderPictureRequest.orbit:type_name -> praxiscope.rendering.v1.OrbitView
+	21, // 14: praxiscope.rendering.v1.RenderPictureRequest.camera:type_name -> praxiscope.type.v1.PinholeCamera
+	3,  // 15: praxiscope.rendering.v1.RenderPictureRequest.layer:type_name -> praxiscope.rendering.v1.RenderViewRequest.Layer
+	7,  // 16: praxiscope.rendering.v1.RenderPictureRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
+	5,  // 17: praxiscope.rendering.v1.ExportWorldRequest.formats:type_name -> praxiscope.rendering.v1.ExportWorldRequest.Format
+	4,  // 18: praxiscope.rendering.v1.StreamViewRequest.Start.encoding:type_name -> praxiscope.rendering.v1.StreamViewRequest.Encoding
+	6,  // 19: praxiscope.rendering.v1.StreamViewRequest.Pose.orbit:type_name -> praxiscope.rendering.v1.OrbitView
+	21, // 20: praxiscope.rendering.v1.StreamViewRequest.Pose.camera:type_name -> praxiscope.type.v1.PinholeCamera
+	8,  // 21: praxiscope.rendering.v1.WorldRenderingService.RenderView:input_type -> praxiscope.rendering.v1.RenderViewRequest
+	10, // 22: praxiscope.rendering.v1.WorldRenderingService.StreamView:input_type -> praxiscope.rendering.v1.StreamViewRequest
+	12, // 23: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:input_type -> praxiscope.rendering.v1.RenderTurntableRequest
+	14, // 24: praxiscope.rendering.v1.WorldRenderingService.RenderPicture:input_type -> praxiscope.rendering.v1.RenderPictureRequest
+	16, // 25: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:input_type -> praxiscope.rendering.v1.ExportWorldRequest
+	9,  // 26: praxiscope.rendering.v1.WorldRenderingService.RenderView:output_type -> praxiscope.rendering.v1.RenderViewResponse
+	11, // 27: praxiscope.rendering.v1.WorldRenderingService.StreamView:output_type -> praxiscope.rendering.v1.StreamViewResponse
+	23, // 28: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:output_type -> google.longrunning.Operation
+	23, // 29: praxiscope.rendering.v1.WorldRenderingService.RenderPicture:output_type -> google.longrunning.Operation
+	23, // 30: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:output_type -> google.longrunning.Operation
+	26, // [26:31] is the sub-list for method output_type
+	21, // [21:26] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_praxiscope_rendering_v1_world_rendering_service_proto_init() }
@@ -1789,7 +2078,12 @@ func file_praxiscope_rendering_v1_world_rendering_service_proto_init() {
 		(*StreamViewRequest_Start_)(nil),
 		(*StreamViewRequest_Pose_)(nil),
 	}
-	file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[12].OneofWrappers = []any{
+	file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[8].OneofWrappers = []any{
+		(*RenderPictureRequest_Orbit)(nil),
+		(*RenderPictureRequest_Camera)(nil),
+		(*RenderPictureRequest_PictureIndex)(nil),
+	}
+	file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[14].OneofWrappers = []any{
 		(*StreamViewRequest_Pose_Orbit)(nil),
 		(*StreamViewRequest_Pose_Camera)(nil),
 	}
@@ -1799,7 +2093,7 @@ func file_praxiscope_rendering_v1_world_rendering_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc), len(file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   13,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

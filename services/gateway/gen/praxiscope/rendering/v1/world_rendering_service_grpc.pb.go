@@ -23,6 +23,7 @@ const (
 	WorldRenderingService_RenderView_FullMethodName      = "/praxiscope.rendering.v1.WorldRenderingService/RenderView"
 	WorldRenderingService_StreamView_FullMethodName      = "/praxiscope.rendering.v1.WorldRenderingService/StreamView"
 	WorldRenderingService_RenderTurntable_FullMethodName = "/praxiscope.rendering.v1.WorldRenderingService/RenderTurntable"
+	WorldRenderingService_RenderPicture_FullMethodName   = "/praxiscope.rendering.v1.WorldRenderingService/RenderPicture"
 	WorldRenderingService_ExportWorld_FullMethodName     = "/praxiscope.rendering.v1.WorldRenderingService/ExportWorld"
 )
 
@@ -40,6 +41,8 @@ type WorldRenderingServiceClient interface {
 	StreamView(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamViewRequest, StreamViewResponse], error)
 	// Draws a flight around a world and makes an asset of kind KIND_CLIP with the file `turntable.mp4`.
 	RenderTurntable(ctx context.Context, in *RenderTurntableRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
+	// Draws one large view, part by part, and makes an asset of kind KIND_FILE with the file `picture.png`.
+	RenderPicture(ctx context.Context, in *RenderPictureRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// Writes a world in other formats and makes an asset of kind KIND_FILE with a file `world.{extension}` for each.
 	ExportWorld(ctx context.Context, in *ExportWorldRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 }
@@ -85,6 +88,16 @@ func (c *worldRenderingServiceClient) RenderTurntable(ctx context.Context, in *R
 	return out, nil
 }
 
+func (c *worldRenderingServiceClient) RenderPicture(ctx context.Context, in *RenderPictureRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(longrunningpb.Operation)
+	err := c.cc.Invoke(ctx, WorldRenderingService_RenderPicture_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *worldRenderingServiceClient) ExportWorld(ctx context.Context, in *ExportWorldRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(longrunningpb.Operation)
@@ -109,6 +122,8 @@ type WorldRenderingServiceServer interface {
 	StreamView(grpc.BidiStreamingServer[StreamViewRequest, StreamViewResponse]) error
 	// Draws a flight around a world and makes an asset of kind KIND_CLIP with the file `turntable.mp4`.
 	RenderTurntable(context.Context, *RenderTurntableRequest) (*longrunningpb.Operation, error)
+	// Draws one large view, part by part, and makes an asset of kind KIND_FILE with the file `picture.png`.
+	RenderPicture(context.Context, *RenderPictureRequest) (*longrunningpb.Operation, error)
 	// Writes a world in other formats and makes an asset of kind KIND_FILE with a file `world.{extension}` for each.
 	ExportWorld(context.Context, *ExportWorldRequest) (*longrunningpb.Operation, error)
 	mustEmbedUnimplementedWorldRenderingServiceServer()
@@ -129,6 +144,9 @@ func (UnimplementedWorldRenderingServiceServer) StreamView(grpc.BidiStreamingSer
 }
 func (UnimplementedWorldRenderingServiceServer) RenderTurntable(context.Context, *RenderTurntableRequest) (*longrunningpb.Operation, error) {
 	return nil, status.Error(codes.Unimplemented, "method RenderTurntable not implemented")
+}
+func (UnimplementedWorldRenderingServiceServer) RenderPicture(context.Context, *RenderPictureRequest) (*longrunningpb.Operation, error) {
+	return nil, status.Error(codes.Unimplemented, "method RenderPicture not implemented")
 }
 func (UnimplementedWorldRenderingServiceServer) ExportWorld(context.Context, *ExportWorldRequest) (*longrunningpb.Operation, error) {
 	return nil, status.Error(codes.Unimplemented, "method ExportWorld not implemented")
@@ -197,6 +215,24 @@ func _WorldRenderingService_RenderTurntable_Handler(srv interface{}, ctx context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _WorldRenderingService_RenderPicture_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RenderPictureRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorldRenderingServiceServer).RenderPicture(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: WorldRenderingService_RenderPicture_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorldRenderingServiceServer).RenderPicture(ctx, req.(*RenderPictureRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _WorldRenderingService_ExportWorld_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ExportWorldRequest)
 	if err := dec(in); err != nil {
@@ -229,6 +265,10 @@ var WorldRenderingService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RenderTurntable",
 			Handler:    _WorldRenderingService_RenderTurntable_Handler,
+		},
+		{
+			MethodName: "RenderPicture",
+			Handler:    _WorldRenderingService_RenderPicture_Handler,
 		},
 		{
 			MethodName: "ExportWorld",

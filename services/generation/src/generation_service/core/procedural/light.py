@@ -136,8 +136,13 @@ def displayed(linear: Float[np.ndarray, "... 3"]) -> UInt8[np.ndarray, "... 3"]:
     Source: the curve is that of K. Narkowicz, "ACES Filmic Tone Mapping Curve", 2015.
     """
     bright = np.maximum(linear, 0) * 0.85
-    bent = np.clip(bright * (2.51 * bright + 0.03) / (bright * (2.43 * bright + 0.59) + 0.14), 0, 1)
-    shares = np.where(bent <= 0.0031308, bent * 12.92, 1.055 * bent ** (1 / 2.4) - 0.055)
+    return srgb_of(bright * (2.51 * bright + 0.03) / (bright * (2.43 * bright + 0.59) + 0.14))
+
+
+def srgb_of(linear: Float[np.ndarray, "... 3"]) -> UInt8[np.ndarray, "... 3"]:
+    """SRGB bytes of linear light or of reflected shares of it (IEC 61966-2-1); what is outside [0, 1] is cut."""
+    inside = np.clip(linear, 0, 1)
+    shares = np.where(inside <= 0.0031308, inside * 12.92, 1.055 * inside ** (1 / 2.4) - 0.055)
     return np.rint(255 * shares).astype(np.uint8)
 
 

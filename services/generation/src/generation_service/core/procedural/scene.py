@@ -8,7 +8,7 @@ import numpy as np
 
 from generation_service.core.procedural.attributes import WorldAttributes
 from generation_service.core.procedural.land import DETAIL_REACH_M, Land
-from generation_service.core.procedural.light import Atmosphere, atmosphere_of, displayed, lit
+from generation_service.core.procedural.light import Atmosphere, atmosphere_of, displayed, lit, srgb_of
 from generation_service.core.procedural.noise import noise
 from generation_service.core.procedural.shapes import joined, normals_of
 from generation_service.core.procedural.things import things_on
@@ -31,6 +31,7 @@ class ProceduralScene:
         attributes: What was asked for.
         seed: And the rest of it.
         mesh: Surfaces; light is in the colours at corners, haze is not.
+        solids: The same surfaces with the colours of what they are made of, before light falls on them; for whoever throws light of their own.
         air: Sun, sky and haze, for who draws it.
         land: The ground, for who walks on it.
     """
@@ -38,6 +39,7 @@ class ProceduralScene:
     attributes: WorldAttributes
     seed: int
     mesh: Mesh
+    solids: Mesh
     air: Atmosphere
     land: Land
 
@@ -62,7 +64,8 @@ def make_scene(attributes: WorldAttributes, *, seed: int) -> ProceduralScene:
         faces=whole.faces.astype(np.int32),
         colors_rgb=displayed(lit(whole, air)),
     )
-    return ProceduralScene(attributes=attributes, seed=seed, mesh=mesh, air=air, land=land)
+    solids = replace(mesh, colors_rgb=srgb_of(whole.albedo))
+    return ProceduralScene(attributes=attributes, seed=seed, mesh=mesh, solids=solids, air=air, land=land)
 
 
 def gaussians_on(scene: ProceduralScene, *, count: int) -> GaussianWorld:
