@@ -237,10 +237,10 @@ def run_python(cluster: Cluster, namespace: str, pod: str, program: str) -> str:
 
 
 class Load:
-    """Calls from a pod outside the namespace, as through an ingress, until it is stopped."""
+    """Calls from a pod outside the namespace, as through an ingress, for as long as a block lasts."""
 
     def __init__(self, installation: Installation, *, threads: int = 4) -> None:
-        """Begins to call.
+        """Says whom to call.
 
         Args:
             installation: Whom.
@@ -248,25 +248,35 @@ class Load:
         """
         self._cluster = installation.cluster
         credentials = installation.credentials()
-        self._exec("rm", "-f", "/tmp/stop")
-        program = _LOAD.format(
+        self._program = _LOAD.format(
             project=credentials["project"], key=credentials["api_key"], threads=threads, namespace=NAMESPACE
         )
         self._said: list[str] = []
-        self._thread = threading.Thread(target=self._run, args=[program])
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._begun_s = 0.0
+
+    def __enter__(self) -> Load:
+        """Begins."""
+        self._exec("rm", "-f", "/tmp/stop")
         self._begun_s = time.monotonic()
         self._thread.start()
         time.sleep(2.0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends, however the block does."""
+        self._exec("touch", "/tmp/stop")
+        self._thread.join(60.0)
 
     def stop(self, *, at_least: int) -> dict[str, Any]:
         """Goes on until there are enough calls, and returns what became of them."""
         time.sleep(max(0.0, at_least / 40.0 - (time.monotonic() - self._begun_s)))
         self._exec("touch", "/tmp/stop")
-        self._thread.join()
+        self._thread.join(60.0)
         return json.loads(self._said[0])
 
-    def _run(self, program: str) -> None:
-        self._said.append(run_python(self._cluster, CALLER_NAMESPACE, "caller", program))
+    def _run(self) -> None:
+        self._said.append(run_python(self._cluster, CALLER_NAMESPACE, "caller", self._program))
 
     def _exec(self, *command: str) -> None:
         self._cluster.kubectl("-n", CALLER_NAMESPACE, "exec", "caller", "--", *command)
