@@ -66,14 +66,14 @@ def test_a_pod_killed_in_mid_analysis_loses_nothing(
 
 def test_a_rolling_upgrade_and_its_rollback_lose_no_call(installation: Installation) -> None:
     before = {name: installation.pods(name)[0]["metadata"]["uid"] for name in ("gateway", "library", "auth")}
-    with Load(installation) as load:
+    with Load(installation, at_least=_CALLS) as load:
         upgrade_s = installation.install("defaults.logLevel=WARNING")
         assert all(installation.pods(name)[0]["metadata"]["uid"] != uid for name, uid in before.items())
         started_s = time.monotonic()
         installation.helm("rollback", "praxiscope")
         installation.wait_until_ready()
         rollback_s = time.monotonic() - started_s
-        said = load.stop(at_least=_CALLS)
+        said = load.stop()
     note("rolling upgrade of every service, s", round(upgrade_s, 1))
     note("rollback, s", round(rollback_s, 1))
     note("calls during both", said)
