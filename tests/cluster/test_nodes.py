@@ -38,13 +38,13 @@ def two_nodes(installation: Installation) -> Iterator[Installation]:
 def test_a_node_drained_under_load_loses_no_call(two_nodes: Installation) -> None:
     two_nodes.install("defaults.api.replicas=2")
     assert _where(two_nodes, "gateway") == _where(two_nodes, "library") == ["node1", _SECOND]
-    load = Load(two_nodes)
-    started_s = time.monotonic()
-    two_nodes.cluster.kubectl("drain", _SECOND, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s")
-    note("drain of a node with a pod of every API, s", round(time.monotonic() - started_s, 1))
-    wait_until(lambda: _where(two_nodes, "gateway") == ["node1", "node1"], 180, two_nodes.state)
-    two_nodes.wait_until_ready()
-    said = load.stop(at_least=_CALLS)
+    with Load(two_nodes, at_least=_CALLS) as load:
+        started_s = time.monotonic()
+        two_nodes.cluster.kubectl("drain", _SECOND, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s")
+        note("drain of a node with a pod of every API, s", round(time.monotonic() - started_s, 1))
+        wait_until(lambda: _where(two_nodes, "gateway") == ["node1", "node1"], 180, two_nodes.state)
+        two_nodes.wait_until_ready()
+        said = load.stop()
     note("calls during the drain", said)
     assert set(said["counts"]) == {"200"}
     assert said["counts"]["200"] >= _CALLS

@@ -18,14 +18,12 @@ def test_an_api_grows_with_its_load(installation: Installation) -> None:
     installation.install(
         *(f"{autoscaling}.{setting}" for setting in ("enabled=true", "min=1", "max=3", "cpuPercent=70"))
     )
-    load = Load(installation, threads=4)
-    try:
+    with Load(installation) as load:
         started_s = time.monotonic()
         wait_until(lambda: len(installation.pods(_SERVICE)) > 1, 240, lambda: _said(installation))
         note("HPA: from one pod to more, s after the load began", round(time.monotonic() - started_s, 1))
-    finally:
-        said = load.stop(at_least=0)
-        installation.install()
+        said = load.stop()
+    installation.install()
     assert set(said["counts"]) == {"200"}
 
 

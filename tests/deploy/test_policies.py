@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -301,3 +302,42 @@ def test_a_job_that_runs_something_else_is_another_job(tmp_path: Any) -> None:
 
     assert names("1.0.0") == names("1.0.0")
     assert not names("1.0.0") & names("1.0.1")
+
+
+def test_what_holds_state_never_makes_room_and_jobs_that_pods_wait_for_are_no_less_than_they() -> None:
+    """On a full node an API's pod would otherwise push out the database that it waits for, and wait for ever."""
+    manifests = rendered("light")
+    values = {item["metadata"]["name"]: item["value"] for item in of_kind(manifests, "PriorityClass")}
+    priorities = {
+        kind: [values[pod_of(item)["priorityClassName"]] for item in of_kind(manifests, kind) if _is_waited_for(item)]
+        for kind in PROGRAMS
+    }
+    assert min(priorities["StatefulSet"]) > max(priorities["Deployment"])
+    assert min(priorities["Job"]) >= max(priorities["Deployment"])
+
+
+def _is_waited_for(manifest: Manifest) -> bool:
+    """Whether it may have a class: Helm's hooks are there before classes are."""
+    return "helm.sh/hook" not in manifest["metadata"].get("annotations", {})
+
+
+def test_light_is_upgraded_on_two_cores() -> None:
+    """A rolling upgrade has two of everything for a while, but for what holds state."""
+    wanted_m = 0
+    for item in of_kind(rendered("light"), "Deployment", "StatefulSet"):
+        own_m = sum(_milli(container["resources"]["requests"]["cpu"]) for container in pod_of(item)["containers"])
+        wanted_m += own_m * (2 if item["kind"] == "Deployment" else 1)
+    assert wanted_m <= 1800, "the rest is the cluster's own"
+
+
+def _milli(processors: str) -> int:
+    return int(processors[:-1]) if processors.endswith("m") else 1000 * int(processors)
+
+
+def test_the_gateway_is_told_its_own_word_for_a_warning(tmp_path: Path) -> None:
+    """Go says WARN where Python says WARNING; told the other, the gateway does not start."""
+    for level, told in (("WARNING", "WARN"), ("INFO", "INFO")):
+        manifests = render("light", values={"defaults": {"logLevel": level}}, folder=tmp_path)
+        for name, expected in (("gateway", told), ("auth", level)):
+            (container,) = pod_of(find(manifests, "Deployment", name))["containers"]
+            assert environment_of(container)[f"PRAXISCOPE_{name.upper()}_LOG_LEVEL"] == expected

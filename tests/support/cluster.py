@@ -31,6 +31,7 @@ NUMBERS = ("angles.csv", "angles_raw.csv", "motion.json", "tracks.txt")
 HEIGHT_M = 1.65
 _AUTH_IMAGE = "registry.praxiscope.example/praxiscope-auth:0.1.0"
 _NOTES = FOLDER / "proof.json"
+_LOAD_TIMEOUT_S = 300.0
 
 
 # Calls until it is told to stop: through the gateway to the library and its database, each on a connection of its own as far as the gateway.
@@ -38,7 +39,7 @@ _LOAD = """
 import collections, http.client, json, os, threading, time
 counts, times, lock = collections.Counter(), [], threading.Lock()
 def call():
-    while not os.path.exists('/tmp/stop'):
+    while not (os.path.exists('/tmp/stop') and sum(counts.values()) >= {at_least}):
         begun = time.monotonic()
         try:
             connection = http.client.HTTPConnection('gateway.{namespace}', 7400, timeout=10)
@@ -237,36 +238,48 @@ def run_python(cluster: Cluster, namespace: str, pod: str, program: str) -> str:
 
 
 class Load:
-    """Calls from a pod outside the namespace, as through an ingress, until it is stopped."""
+    """Calls from a pod outside the namespace, as through an ingress, for as long as a block lasts."""
 
-    def __init__(self, installation: Installation, *, threads: int = 4) -> None:
-        """Begins to call.
+    def __init__(self, installation: Installation, *, at_least: int = 0, threads: int = 4) -> None:
+        """Says whom to call.
 
         Args:
             installation: Whom.
+            at_least: How many calls there are to be, however soon it is stopped.
             threads: How many at a time.
         """
         self._cluster = installation.cluster
         credentials = installation.credentials()
-        self._exec("rm", "-f", "/tmp/stop")
-        program = _LOAD.format(
-            project=credentials["project"], key=credentials["api_key"], threads=threads, namespace=NAMESPACE
+        self._program = _LOAD.format(
+            project=credentials["project"],
+            key=credentials["api_key"],
+            at_least=at_least,
+            threads=threads,
+            namespace=NAMESPACE,
         )
         self._said: list[str] = []
-        self._thread = threading.Thread(target=self._run, args=[program])
-        self._begun_s = time.monotonic()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Load:
+        """Begins."""
+        self._exec("rm", "-f", "/tmp/stop")
         self._thread.start()
         time.sleep(2.0)
+        return self
 
-    def stop(self, *, at_least: int) -> dict[str, Any]:
-        """Goes on until there are enough calls, and returns what became of them."""
-        time.sleep(max(0.0, at_least / 40.0 - (time.monotonic() - self._begun_s)))
+    def __exit__(self, *_: object) -> None:
+        """Ends, however the block does."""
         self._exec("touch", "/tmp/stop")
-        self._thread.join()
+        self._thread.join(_LOAD_TIMEOUT_S)
+
+    def stop(self) -> dict[str, Any]:
+        """Ends when there are enough calls, and returns what became of them."""
+        self._exec("touch", "/tmp/stop")
+        self._thread.join(_LOAD_TIMEOUT_S)
         return json.loads(self._said[0])
 
-    def _run(self, program: str) -> None:
-        self._said.append(run_python(self._cluster, CALLER_NAMESPACE, "caller", program))
+    def _run(self) -> None:
+        self._said.append(run_python(self._cluster, CALLER_NAMESPACE, "caller", self._program))
 
     def _exec(self, *command: str) -> None:
         self._cluster.kubectl("-n", CALLER_NAMESPACE, "exec", "caller", "--", *command)

@@ -160,6 +160,7 @@ def _controller_flags() -> Mapping[str, object]:
         "cluster-signing-key-file": PKI / "ca.key",
         "allocate-node-cidrs": "false",
         "node-monitor-period": "1s",
+        "flex-volume-plugin-dir": "/var/lib/kubelet/volume-plugins",  # it makes the folder, and would in the machine's /usr
         # One small cluster on one machine: what is fair among many would only be slow.
         "kube-api-qps": 300,
         "kube-api-burst": 600,

@@ -6,6 +6,7 @@ Kubelet and containerd write to fixed places and to three of the kernel's settin
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -47,24 +48,18 @@ class Holder:
         """
         log = folder / "log"
         log.mkdir(parents=True, exist_ok=True)
-        with (log / "holder.log").open("wb") as output:
-            outer = subprocess.Popen(
-                [
-                    *("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"),
-                    *("--propagation", "private", str(DEBIAN / "usr/bin/catatonit"), "--", "sleep", "infinity"),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        command = [
+            *("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"),
+            *("--propagation", "private", str(DEBIAN / "usr/bin/catatonit"), "--", "sleep", "infinity"),
+        ]
+        outer_id = _spawn(command, log / "holder.log", os.environ)
         deadline_s = time.monotonic() + _START_TIMEOUT_S
-        while time.monotonic() < deadline_s and outer.poll() is None:
-            children = _children_of(outer.pid)
+        while time.monotonic() < deadline_s and _state_of(outer_id) not in ("", "Z"):
+            children = _children_of(outer_id)
             # catatonit has replaced unshare when the mounts of its namespace are made.
             if children and _name_of(children[0]) == "catatonit":
-                holder = cls(folder, outer_id=outer.pid, process_id=children[0])
-                (folder / "holder").write_text(f"{outer.pid} {children[0]}", encoding="ascii")
+                holder = cls(folder, outer_id=outer_id, process_id=children[0])
+                (folder / "holder").write_text(f"{outer_id} {children[0]}", encoding="ascii")
                 holder._lay_over()
                 return holder
             time.sleep(0.02)
@@ -100,15 +95,7 @@ class Holder:
 
         Its output goes to `log/{name}.log`.
         """
-        with (self._folder / "log" / f"{name}.log").open("ab") as output:
-            return subprocess.Popen(
-                self._inside(command),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=environment,
-                start_new_session=True,
-            ).pid
+        return _spawn(self._inside(command), self._folder / "log" / f"{name}.log", environment)
 
     def stop(self) -> None:
         """Ends everything inside, at once.
@@ -149,6 +136,16 @@ class Holder:
 
     def _inside(self, command: Sequence[str]) -> list[str]:
         return ["nsenter", "--target", str(self.process_id), "--mount", "--net", "--pid", "--", *command]
+
+
+def _spawn(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> int:
+    """Starts a program that goes on when we end, in a session of its own; returns its process."""
+    program = shutil.which(command[0])
+    if program is None:
+        raise ClusterError(f"The program {command[0]} is missing.")
+    into_log = (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), into_log, (os.POSIX_SPAWN_DUP2, 1, 2)]
+    return os.posix_spawn(program, list(command), environment, file_actions=actions, setsid=True)
 
 
 def _children_of(process_id: int) -> list[int]:

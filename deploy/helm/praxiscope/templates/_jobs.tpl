@@ -82,6 +82,11 @@ spec:
   automountServiceAccountToken: {{ .callsKubernetes | default false }}
   enableServiceLinks: false
   {{- include "praxiscope.pullSecrets" .root | nindent 2 }}
+  {{- /* Pods wait for it, so it must not wait for their room. What is a hook runs before there are classes the first time. */}}
+  {{- $classes := .root.Values.priorityClasses }}
+  {{- if and $classes.create (or (not .isHook) (lookup "scheduling.k8s.io/v1" "PriorityClass" "" (printf "%sinteractive" $classes.prefix))) }}
+  {{- include "praxiscope.priority" (dict "root" .root "class" "interactive") | nindent 2 }}
+  {{- end }}
   securityContext: {{- include "praxiscope.podSecurity" . | nindent 4 }}
   {{- with .await }}
   initContainers: {{- include "praxiscope.awaitSchema" (dict "root" $.root "image" $.image "service" .service "chains" .chains) | nindent 2 }}

@@ -24,6 +24,13 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
+{{- /* Who makes room for whom where there is not enough of it. Takes root and class. */}}
+{{- define "praxiscope.priority" -}}
+{{- if .root.Values.priorityClasses.create -}}
+priorityClassName: {{ .root.Values.priorityClasses.prefix }}{{ .class }}
+{{- end -}}
+{{- end }}
+
 {{- /* Mounts and volumes of a list of Secrets. Takes root and names. */}}
 {{- define "praxiscope.secretMounts" -}}
 {{- range .names }}

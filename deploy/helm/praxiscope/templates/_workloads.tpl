@@ -50,7 +50,8 @@ The table of services as a list of Deployments:
 - {name: SVT_LOG, value: "1"}
 - {name: {{ $prefix }}ADDRESS, value: "0.0.0.0:{{ int $row.port }}"}
 - {name: {{ $prefix }}GRACE_S, value: {{ $root.Values.defaults.graceS | quote }}}
-- {name: {{ $prefix }}LOG_LEVEL, value: {{ $root.Values.defaults.logLevel }}}
+{{- /* Go says WARN where Python says WARNING. */}}
+- {name: {{ $prefix }}LOG_LEVEL, value: {{ $root.Values.defaults.logLevel | trimSuffix (ternary "ING" "" (eq $w.component "gateway")) }}}
 - {name: {{ $prefix }}OTLP_ENDPOINT, value: {{ include "praxiscope.otlpEndpoint" $root | quote }}}
 {{- if eq $w.component "gateway" }}
 - {name: {{ $prefix }}METRICS_ADDRESS, value: "0.0.0.0:{{ int $w.metricsPort }}"}

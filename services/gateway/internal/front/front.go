@@ -200,13 +200,16 @@ func dialAll(settings *config.Settings) (proxy.Backends, func(), error) {
 		}
 		return conn, err
 	}
-	unguarded, err := dial(settings.Backends["praxiscope.auth.v1"])
+	// What the gateway itself asks auth for, keys and tokens, changes nothing of anybody's.
+	always := func(string) bool { return true }
+	unguarded, err := dial(settings.Backends["praxiscope.auth.v1"], grpc.WithUnaryInterceptor(askAgain(always)))
 	if err != nil {
 		return nil, closeAll, err
 	}
 	watch := guard.New(unguarded, settings.Rates)
 	for area, address := range settings.Backends {
-		conn, err := dial(address, grpc.WithChainUnaryInterceptor(nameRequest, watch.Unary), grpc.WithStreamInterceptor(watch.Stream))
+		unary := grpc.WithChainUnaryInterceptor(nameRequest, watch.Unary, askAgain(guard.IsRead))
+		conn, err := dial(address, unary, grpc.WithStreamInterceptor(watch.Stream))
 		if err != nil {
 			closeAll()
 			return nil, func() {}, fmt.Errorf("%s at %s: %w", area, address, err)

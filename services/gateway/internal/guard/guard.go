@@ -136,6 +136,11 @@ func credentialIn(outgoing metadata.MD) string {
 	return strings.TrimSpace(credential)
 }
 
+// IsRead says whether a method's contract has it among those that only read.
+func IsRead(method string) bool {
+	return accessOf(method).GetRateClass() == typev1.RateClass_RATE_CLASS_READ
+}
+
 // accessOf returns what a method's contract asks; a method that no contract has asks for nothing here and is refused by its service.
 func accessOf(method string) *typev1.Access {
 	name := protoreflect.FullName(strings.ReplaceAll(strings.TrimPrefix(method, "/"), "/", "."))
