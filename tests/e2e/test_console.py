@@ -15,6 +15,8 @@ from praxiscope.client import Client
 from praxiscope_worlds import GaussianWorld
 from praxiscope_worlds.formats import write_world_file
 from tests.e2e.conftest import CHECKOUT, RunningStack
+from tests.support.meshes import make_still_life
+from tests.support.world_files import world_file
 from tools.browser import (
     Opener,
     Watched,
@@ -308,6 +310,27 @@ class TestWorld:
         picture = page.get_by_role("article").filter(has_text="A meadow").first.locator("img")
         expect(picture).to_have_js_property("complete", True)
         assert picture.evaluate("image => image.naturalWidth") > 100
+
+
+class TestMesh:
+    def test_it_is_turned_and_drawn_with_light(self, opened: Opener, stack: RunningStack, tmp_path: Path) -> None:
+        (tmp_path / "still.glb").write_bytes(world_file(make_still_life(), "glb"))
+        with Client(stack.profile) as client:
+            asset = client.upload(tmp_path / "still.glb", kind="KIND_WORLD", display_name="A still life")
+        page = opened(f"/{asset.name}", width_px=360)
+        canvas = page.locator("canvas[data-ready=true]")
+        expect(canvas).to_be_visible(timeout=_LONG_MS)
+        assert _pixel_spread(canvas.screenshot()) > 5
+        assert accessibility_problems(page) == []
+        assert not is_too_wide(page)
+        page.get_by_role("combobox", name="With", exact=True).select_option("ENGINE_PATH_TRACING")
+        page.get_by_role("combobox", name="How well").select_option("QUALITY_DRAFT")
+        page.get_by_role("button", name="Draw what is seen").click()
+        picture = page.get_by_alt_text("What was seen, drawn by the platform")
+        expect(picture).to_be_visible(timeout=_LONG_MS)
+        expect(page.get_by_text(re.compile("^Drawn by path-"))).to_be_visible()
+        assert picture.evaluate("image => image.naturalWidth") == 960
+        assert _pixel_spread(picture.screenshot()) > 5
 
 
 class TestFaults:

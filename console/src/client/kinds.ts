@@ -5,6 +5,10 @@ const VIDEO = /\.(mp4|m4v|mov|webm|mkv|avi)$/i;
 const PHOTO = /\.(jpe?g|png|webp|heic|heif|tiff?|bmp)$/i;
 const WORLD = /\.(ply|spz|splat|glb|gltf|usda?|obj)$/i;
 
+/** A mesh that the page shows, where there are no Gaussians beside it. */
+export const MESH_FILE = /\.glb$/i;
+export const SPLAT_FILE = /\.(spz|ply|splat)$/i;
+
 export type Material = "video" | "photos" | "archive" | "world";
 
 /** What chosen files make together, or why they make nothing. */

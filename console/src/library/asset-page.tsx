@@ -3,7 +3,7 @@ import { lazy, Suspense, useEffect, useState } from "react";
 import { tell } from "../client/errors";
 import { addressOf, readVersion, saveFile } from "../client/files";
 import { call } from "../client/http";
-import { KIND_WORDS } from "../client/kinds";
+import { KIND_WORDS, MESH_FILE, SPLAT_FILE } from "../client/kinds";
 import { assetOfVersion } from "../client/operations";
 import type { Asset, AssetVersion } from "../contract/generated";
 import { announce } from "../parts/announce";
@@ -13,6 +13,7 @@ import { useAnswer } from "../parts/use-answer";
 import { ago, bytesInWords } from "../parts/words";
 import { MakePanel } from "./make-panel";
 
+const MeshView = lazy(() => import("../mesh/mesh-view"));
 const MotionView = lazy(() => import("../motion/motion-view"));
 const WorldView = lazy(() => import("../world/world-view"));
 
@@ -90,7 +91,7 @@ function Content({ asset, version }: Omit<ViewProps, "onChange">) {
     case "KIND_MOTION":
       return <MotionView version={version} />;
     case "KIND_WORLD":
-      return <WorldView asset={asset} version={version} />;
+      return isMesh(version) ? <MeshView asset={asset} version={version} /> : <WorldView asset={asset} version={version} />;
     case "KIND_VIDEO":
       return (
         <div className="beside">
@@ -103,8 +104,13 @@ function Content({ asset, version }: Omit<ViewProps, "onChange">) {
     case "KIND_IMAGE_SET":
       return <MakePanel asset={asset} material="photos" />;
     default:
-      return null;
+      return isMesh(version) ? <MeshView asset={asset} version={version} /> : null;
   }
+}
+
+function isMesh(version: AssetVersion): boolean {
+  const has = (pattern: RegExp) => version.files?.some((file) => pattern.test(file.path ?? "")) ?? false;
+  return has(MESH_FILE) && !has(SPLAT_FILE);
 }
 
 function Head({ asset, onChange }: Omit<ViewProps, "version">) {

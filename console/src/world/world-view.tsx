@@ -8,6 +8,7 @@ import { Problem } from "../parts/problem";
 import { useAnswer } from "../parts/use-answer";
 import { count } from "../parts/words";
 import { hashOf, type TakenFrom, viewInHash, viewOf } from "./cameras";
+import { DrawCard } from "./draw-card";
 import { HandOn } from "./hand-on";
 import { type Look, type Movement, Viewer } from "./viewer";
 
@@ -162,6 +163,7 @@ function World({ asset, version, about }: Props) {
         ) : (
           <>
             <Places viewer={viewer} cameras={about.cameras} />
+            <DrawCard world={version.name ?? ""} path="" hasSurfaces={false} see={viewer && (() => viewer.view)} />
             <HandOn version={version} />
           </>
         )}
