@@ -362,6 +362,8 @@ async def test_a_picture_larger_than_an_answer_is_drawn_part_by_part(tenant: Ten
         (mesh, {"width_px": 9000, "height_px": 600}, (600, 9000, 3), "mesh-gl"),
         (mesh, {"width_px": 200, "height_px": 90, "layer": _View.LAYER_DEPTH}, (90, 200), "mesh-gl"),
         (world, {"picture_index": 0, "width_px": 640}, (480, 640, 3), "splat-cpu"),
+        (world, {"panorama_position": {"z": 2.0}, "width_px": 256}, (128, 256, 3), "splat-cpu"),
+        (mesh, {"panorama_position": {"z": 2.0}, "width_px": 256}, (128, 256, 3), "mesh-gl"),
     )
     async with tenant.house.work("rendering"):
         for name, fields, shape, engine in wanted:
