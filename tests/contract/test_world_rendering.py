@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import io
 import math
+import re
 import uuid
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from google.protobuf.message import Message
 
 from praxiscope.library.v1 import operation_service_pb2
 from praxiscope.rendering.v1 import rendering_service_pb2, world_rendering_service_pb2
-from praxiscope.type.v1 import geometry_pb2
+from praxiscope.type.v1 import geometry_pb2, operation_pb2
 from praxiscope_worlds import GaussianWorld, Mesh
 from praxiscope_worlds.formats import read_world_file
 from tests.contract.test_library_assets import derive
@@ -25,6 +26,7 @@ from tests.support.calls import Answer, Client
 from tests.support.coverage import covers
 from tests.support.house import House, Tenant
 from tests.support.meshes import make_ball, make_still_life, make_textured_ball
+from tests.support.operations import eventually
 from tests.support.world_files import camera_in_front, cameras_file, make_world, world_file
 
 _View = world_rendering_service_pb2.RenderViewRequest
@@ -416,8 +418,17 @@ async def test_a_flight_around_a_mesh_is_traced_and_can_be_cancelled(tenant: Ten
         assert (response.frame_count, response.engine) == (4, "path-llvm")
         assert response.engine_reason
 
-        endless = {**fields, "frame_count": 3600, "settings": {**paths, "sample_count": 1024}}
+        endless = {**fields, "frame_count": 3600, "settings": {**paths, "sample_count": 64}}
         started = (await start(tenant, TURNTABLE, mesh, **endless)).message
+
+        async def has_frames() -> bool:
+            reading = operation_service_pb2.GetOperationRequest(name=started.name)
+            answer = (await tenant.house.ask("OperationService.GetOperation", reading, token=tenant.token)).message
+            metadata = operation_pb2.OperationMetadata()
+            answer.metadata.Unpack(metadata)
+            return not answer.done and re.match(r"[1-9]\d* frames drawn", metadata.message) is not None
+
+        await eventually(has_frames, "frames are drawn", 60)
         cancelling = operation_service_pb2.CancelOperationRequest(name=started.name)
         await tenant.house.ask("OperationService.CancelOperation", cancelling, token=tenant.token)
         request = operation_service_pb2.WaitOperationRequest(name=started.name, timeout={"seconds": 30})
@@ -449,6 +460,8 @@ async def test_a_picture_larger_than_an_answer_is_drawn_part_by_part(tenant: Ten
         (mesh, {"width_px": 9000, "height_px": 600}, (600, 9000, 3), "mesh-gl"),
         (mesh, {"width_px": 200, "height_px": 90, "layer": _View.LAYER_DEPTH}, (90, 200), "mesh-gl"),
         (world, {"picture_index": 0, "width_px": 640}, (480, 640, 3), "splat-cpu"),
+        (world, {"panorama_position": {"z": 2.0}, "width_px": 256}, (128, 256, 3), "splat-cpu"),
+        (mesh, {"panorama_position": {"z": 2.0}, "width_px": 256}, (128, 256, 3), "mesh-gl"),
     )
     async with tenant.house.work("rendering"):
         for name, fields, shape, engine in wanted:

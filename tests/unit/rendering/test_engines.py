@@ -46,14 +46,14 @@ SPLATS = replace(MESH, source=Source.GAUSSIANS)
         pytest.param(replace(SPLATS, is_color=False), NOTHING, "splat-cpu", 1, "Gaussians", id="depth of Gaussians"),
         pytest.param(MESH, FULL, "mesh-gl", 1, "llvmpipe", id="mesh"),
         pytest.param(replace(MESH, is_color=False, quality=Quality.HIGH), FULL, "mesh-gl", 1, "Depth", id="depth"),
-        pytest.param(replace(MESH, quality=Quality.HIGH), FULL, "path-llvm", 156, "instead of 256", id="high"),
+        pytest.param(replace(MESH, quality=Quality.HIGH), FULL, "path-llvm", 65, "instead of 256", id="high"),
         pytest.param(replace(MESH, quality=Quality.HIGH, pixel_count=9600), FULL, "path-llvm", 256, "", id="high, small"),
         pytest.param(replace(MESH, sample_count=64), FULL, "path-llvm", 64, "LLVM 19", id="samples"),
         pytest.param(MESH, NO_RASTER, "path-llvm", 64, "libegl1", id="mesh without OpenGL"),
         pytest.param(replace(MESH, is_color=False), NO_RASTER, "path-llvm", 1, "libegl1", id="depth without OpenGL"),
         pytest.param(replace(MESH, quality=Quality.HIGH), NO_TRACER, "mesh-gl", 1, "not installed", id="high, no tracer"),
         pytest.param(
-            replace(MESH, engine=Engine.PATH_TRACING), SCALAR, "path-scalar", 39, "without a compiler", id="slow tracer"
+            replace(MESH, engine=Engine.PATH_TRACING), SCALAR, "path-scalar", 19, "without a compiler", id="slow tracer"
         ),
         pytest.param(
             replace(MESH, engine=Engine.PATH_TRACING, source=Source.SOLIDS), FULL, "path-llvm", 64, "surfaces", id="solids"

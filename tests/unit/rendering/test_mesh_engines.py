@@ -166,6 +166,21 @@ def test_a_drawing_ends_when_it_is_told_to(engines: MeshEngines) -> None:
     assert ended[0].poll() is not None, "the process is gone too"
 
 
+@pytest.mark.parametrize("name", ["path-llvm", "path-scalar"])
+def test_a_process_ends_with_who_started_it_in_the_middle_of_a_picture(engines: MeshEngines, name: str) -> None:
+    need_engine(engines, name)
+    scene, camera = scene_of(make_ball(), has_ground=True), view(AROUND_ORIGIN, 1024, 1024)
+    choice = choice_of(name, sample_count=16384)
+    with engines.open(scene, choice, Daylight(), should_stop=lambda: False) as drawing:
+        process = _process_of(drawing)
+        with pytest.raises(EngineTimeoutError):
+            drawing.draw(camera, Layer.COLOR, timeout_s=3.0)
+        assert process.poll() is None, "it draws on"
+        assert process.stdin is not None
+        process.stdin.close()  # as the system does where the service was killed
+        assert process.wait(timeout=20.0) == 3
+
+
 def test_a_drawing_that_takes_too_long_is_ended(engines: MeshEngines) -> None:
     scene = scene_of(make_ball(), has_ground=False)
     with engines.open(scene, choice_of("path-scalar"), None, should_stop=lambda: False) as drawing:

@@ -2,7 +2,8 @@
 
 Drivers of OpenGL and compilers of machine code are native code that may crash, and a stranger's mesh may take more memory than there is: here neither takes
 anybody along. Its settings are JSON in a file of its work folder, beside the mesh. Each line of JSON on its standard input asks for a picture; it tells in
-lines of JSON on its standard output how far it is, and that `picture.npy` is there, or why not. When its standard input ends, it ends too.
+lines of JSON on its standard output how far it is, and that `picture.npy` is there, or why not. When its standard input ends, it ends too, in
+the middle of a picture if need be.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import ctypes
 import importlib.util
 import json
 import os
+import queue
 import resource
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, NoReturn, Protocol, TextIO
 
 import numpy as np
 
@@ -29,6 +32,7 @@ from rendering_service.core.tiles import tiles_of
 # 2048 x 2048 pixels with four samples each take OpenGL 200 MB.
 _TILE_SIDE_PX = 2048
 _MIN_LLVM = 17
+_ENDED_WITH_PARENT = 3
 # What fails when there is no more than this left, failed for want of it: a mesh's arrays and what engines map at once are of this size.
 _LITTLE_MEMORY_SHARE, _LITTLE_MEMORY_BYTES = 0.25, 512 << 20
 _NAME_LENGTH = 80
@@ -56,7 +60,7 @@ def main(arguments: list[str], answers: TextIO) -> int:
     # Before anything native is loaded: memory has an end.
     resource.setrlimit(resource.RLIMIT_AS, (settings["max_memory_bytes"],) * 2)
     try:
-        return _draw_all(folder, settings, answers)
+        _draw_all(folder, settings, answers)
     except Exception:  # noqa: BLE001 - native libraries say in many ways that there was no memory; all of it is told
         traceback.print_exc()
         left_bytes = settings["max_memory_bytes"] - _peak_memory_bytes()
@@ -71,7 +75,7 @@ def _peak_memory_bytes() -> int:
     return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmPeak:"))
 
 
-def _draw_all(folder: Path, settings: dict[str, Any], answers: TextIO) -> int:
+def _draw_all(folder: Path, settings: dict[str, Any], answers: TextIO) -> NoReturn:
     scene = MeshScene.load(folder / "scene.npz")
     daylight = None if settings["daylight"] is None else Daylight(**settings["daylight"])
     engine: MeshEngine
@@ -84,8 +88,10 @@ def _draw_all(folder: Path, settings: dict[str, Any], answers: TextIO) -> int:
 
         is_compiled = settings["engine"] == "path-llvm"
         engine = PathTracer(scene, daylight, is_compiled=is_compiled, thread_count=settings["thread_count"])
-    for line in sys.stdin:
-        question = json.loads(line)
+    questions: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(questions,), daemon=True).start()
+    while True:
+        question = json.loads(questions.get())
         camera = camera_from_json(question["camera"])
         try:
             picture = _draw(engine, camera, question, answers)
@@ -94,7 +100,13 @@ def _draw_all(folder: Path, settings: dict[str, Any], answers: TextIO) -> int:
             continue
         np.save(folder / "picture.npy", picture)
         _say(answers, {"done": True})
-    return 0
+
+
+def _listen(questions: queue.SimpleQueue[str]) -> None:
+    """Takes questions; when there are no more to come, whoever started this is gone or has enough, and it ends in the middle of a picture too."""
+    for line in sys.stdin:
+        questions.put(line)
+    os._exit(_ENDED_WITH_PARENT)
 
 
 def _draw(engine: MeshEngine, camera: Camera, question: dict[str, Any], answers: TextIO) -> np.ndarray:

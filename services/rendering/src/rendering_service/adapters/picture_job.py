@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import grpc
 import numpy as np
 
@@ -20,6 +21,7 @@ from praxiscope_worlds import Camera, Orbit, orbit_camera
 from rendering_service.adapters.mesh_engines import DrawingCancelledError
 from rendering_service.adapters.png_stream import PngStream
 from rendering_service.adapters.world_drawer import DrawableWorld, DrawPicture, WorldDrawer
+from rendering_service.core.panorama import Panorama, face_side_px, faces_of, places_on_faces
 from rendering_service.core.tiles import scaled
 from rendering_service.core.world_view import Layer, ViewQuestion, depth_levels, depth_range, normal_levels
 
@@ -27,6 +29,7 @@ PICTURE_METHOD = "praxiscope.rendering.v1.WorldRenderingService/RenderPicture"
 _REPORT_PERIOD_S = 0.25
 # A band has at most so many pixels (50 MB of colours), or one row.
 _BAND_PIXELS = 1 << 24
+_PANORAMA_ROWS = 128
 # The largest picture with the most samples that a flight may cost, on a machine that is busy.
 _BAND_TIMEOUT_S = 3600.0
 _Request = world_rendering_service_pb2.RenderPictureRequest
@@ -74,19 +77,20 @@ class PictureWork:
         question = self.question_from(request)
         given = await self._given_camera(question, request.width_px, token)
         size = (question.width_px, question.height_px) if given is None else (given.width_px, given.height_px)
+        is_panorama = isinstance(question.view, Panorama)
         world = await self.drawer.open(
             question.world,
             question.settings,
             layer=question.layer,
-            pixel_count=size[0] * size[1],
+            pixel_count=6 * face_side_px(size[0]) ** 2 if is_panorama else size[0] * size[1],
             token=token,
             is_flight=True,
         )
-        camera = given or _orbit_camera(question, world)
+        view = question.view if isinstance(question.view, Panorama) else given or _orbit_camera(question, world)
         with tempfile.TemporaryDirectory(prefix="praxiscope-picture-") as folder:
             target = Path(folder) / "picture.png"
             with context.timed("draw"):
-                written = await self._draw(context, question, world, camera, target)
+                written = await self._draw(context, question, world, view, target)
             await context.report("draw", 1.0)
             with context.timed("store"):
                 operation = context.operation.name
@@ -101,8 +105,8 @@ class PictureWork:
         await context.report("store", 1.0)
         return world_rendering_service_pb2.RenderPictureResponse(
             asset_version=version.name,
-            width_px=camera.width_px,
-            height_px=camera.height_px,
+            width_px=size[0],
+            height_px=size[1],
             engine=world.choice.name,
             engine_reason=world.choice.reason,
             near_m=written.near_m,
@@ -113,21 +117,24 @@ class PictureWork:
         match question.view:
             case Camera() as camera:
                 pass
-            case Orbit():
+            case Orbit() | Panorama():
                 return None
             case index:
                 camera = await self.drawer.worlds.read_camera(question.world, index, token=token)
         return scaled(camera, width_px=width_px) if width_px else camera
 
     async def _draw(
-        self, context: JobContext, question: ViewQuestion, world: DrawableWorld, camera: Camera, target: Path
+        self, context: JobContext, question: ViewQuestion, world: DrawableWorld, view: Camera | Panorama, target: Path
     ) -> _Written:
         should_stop, drawn = threading.Event(), [0.0]
 
         def draw() -> _Written:
             with self.drawer.drawing(world, should_stop=should_stop.is_set, timeout_s=_BAND_TIMEOUT_S) as draw_part:
+                if isinstance(view, Panorama):
+                    watch = {"should_stop": should_stop.is_set, "on_share": drawn.append}
+                    return write_panorama(draw_part, view, target, width_px=question.width_px, **watch)
                 return write_picture(
-                    draw_part, camera, question.layer, target, should_stop=should_stop.is_set, on_share=drawn.append
+                    draw_part, view, question.layer, target, should_stop=should_stop.is_set, on_share=drawn.append
                 )
 
         drawing = asyncio.ensure_future(asyncio.to_thread(draw))
@@ -181,6 +188,51 @@ def write_picture(
             stream.write(_levels(draw(band, layer), layer, band, between_m))
             on_share((number + 1) / len(bands))
     return _Written() if between_m is None else _Written(near_m=between_m[0], far_m=between_m[1])
+
+
+def write_panorama(
+    draw: DrawPicture,
+    panorama: Panorama,
+    target: Path,
+    *,
+    width_px: int,
+    should_stop: Callable[[], bool],
+    on_share: Callable[[float], None],
+) -> _Written:
+    """Draws the six faces of a cube, and puts an equirectangular picture together from them row by row; the faces stay in memory.
+
+    Args:
+        draw: Draws a part.
+        panorama: From where.
+        target: The file.
+        width_px: Of the picture; it is half as high.
+        should_stop: Asked between faces.
+        on_share: Told how much is done.
+
+    Raises:
+        DrawingCancelledError: It should stop.
+    """
+    height_px, cameras = max(1, width_px // 2), faces_of(panorama, side_px=face_side_px(width_px))
+    faces: list[np.ndarray] = []
+    for number, camera in enumerate(cameras):
+        if should_stop():
+            raise DrawingCancelledError()
+        faces.append(draw(camera, Layer.COLOR))
+        on_share(0.95 * (number + 1) / len(cameras))
+    with (
+        target.open("wb") as opened,
+        PngStream(opened, width_px=width_px, height_px=height_px, is_depth=False) as stream,
+    ):
+        for top_px in range(0, height_px, _PANORAMA_ROWS):
+            rows = range(top_px, min(top_px + _PANORAMA_ROWS, height_px))
+            number, x, y = places_on_faces(cameras, rows, width_px=width_px, height_px=height_px)
+            picture = np.empty((*number.shape, 3), np.uint8)
+            for i_face in np.unique(number):
+                # OpenCV counts from the middle of the first pixel.
+                found = cv2.remap(faces[i_face], x - 0.5, y - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+                picture[number == i_face] = found[number == i_face]
+            stream.write(picture)
+    return _Written()
 
 
 def _bands(camera: Camera, band_pixels: int) -> Iterator[Camera]:

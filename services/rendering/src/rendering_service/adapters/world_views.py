@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 
 from praxiscope_common.credentials import ServiceIdentity
-from praxiscope_worlds import Bounds, Camera, Orbit, orbit_camera
+from praxiscope_worlds import Bounds, Camera, InvalidViewError, Orbit, orbit_camera
 from rendering_service.adapters.world_drawer import DrawableWorld, WorldDrawer
 from rendering_service.core.engines import Engine
 from rendering_service.core.errors import QueueFullError, StillTooLargeError
+from rendering_service.core.panorama import Panorama
 from rendering_service.core.world_view import (
     DrawnView,
     Layer,
@@ -80,6 +81,8 @@ class WorldViews:
                 return question.view
             case Orbit():
                 return None
+            case Panorama():
+                raise InvalidViewError("A panorama is a large picture; ask for it with RenderPicture.")
             case index:
                 return await self._drawer.worlds.read_camera(question.world, index, token=token)
 

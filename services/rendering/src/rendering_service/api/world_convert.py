@@ -6,14 +6,16 @@ from dataclasses import replace
 
 from praxiscope.rendering.v1 import world_rendering_service_pb2
 from praxiscope.type.v1 import geometry_pb2
-from praxiscope_worlds import Camera, Orbit, camera_from_pose
+from praxiscope_worlds import Camera, InvalidViewError, Orbit, camera_from_pose
 from rendering_service.core.daylight import Daylight
 from rendering_service.core.engines import Engine, Lighting, Quality
 from rendering_service.core.frame_budget import DETAILS
 from rendering_service.core.live_view import LiveFrame, LiveStart
+from rendering_service.core.panorama import Panorama
 from rendering_service.core.world_view import (
     DEFAULT_SIZE_PX,
     LARGE_SIZE_PX,
+    MAX_PANORAMA_WIDTH_PX,
     DrawnView,
     Layer,
     RenderSettings,
@@ -109,7 +111,22 @@ def large_question_from(request: world_rendering_service_pb2.RenderPictureReques
     Raises:
         InvalidViewError: The camera is none.
     """
-    return _question(request, LARGE_SIZE_PX)
+    if request.WhichOneof("view") != "panorama_position":
+        return _question(request, LARGE_SIZE_PX)
+    place, width_px = request.panorama_position, request.width_px or LARGE_SIZE_PX[0]
+    if width_px > MAX_PANORAMA_WIDTH_PX or _LAYERS[request.layer] is not Layer.COLOR:
+        raise InvalidViewError(
+            f"A panorama has colours and at most {MAX_PANORAMA_WIDTH_PX} pixels across.",
+            metadata={"width_px": str(width_px)},
+        )
+    return ViewQuestion(
+        world=request.world,
+        view=Panorama(position_m=(place.x, place.y, place.z)),
+        width_px=width_px,
+        height_px=max(1, width_px // 2),
+        layer=Layer.COLOR,
+        settings=settings_from(request.settings),
+    )
 
 
 def _question(

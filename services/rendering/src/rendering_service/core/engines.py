@@ -12,8 +12,9 @@ from enum import Enum, StrEnum, auto
 
 from rendering_service.core.errors import EngineUnavailableError, EngineUnsuitedError, ViewTooCostlyError
 
-# A sample is a path of light through one pixel. What one answer may cost: some five seconds of two processors.
-_LLVM_VIEW_SAMPLES, _SCALAR_VIEW_SAMPLES = 48_000_000, 12_000_000
+# A sample is a path of light through one pixel, and takes a processor 0.1 to 0.9 microseconds (a ball, a village), 1.5 without a compiler. A call waits half a
+# minute for its answer, so what one may cost is 64 samples of 640 x 480 pixels.
+_LLVM_VIEW_SAMPLES, _SCALAR_VIEW_SAMPLES = 20_000_000, 6_000_000
 # What one flight may cost: an hour or so.
 _LLVM_FLIGHT_SAMPLES, _SCALAR_FLIGHT_SAMPLES = 24_000_000_000, 4_000_000_000
 
@@ -211,16 +212,21 @@ def _paths(question: EngineQuestion, hardware: Hardware, because: str) -> Engine
     wanted = (question.sample_count or question.quality.value) if question.is_color else 1
     most = limit // question.pixel_count
     if most < 1 or (question.sample_count and wanted > most):
+        what, elsewhere = (
+            ("a flight", "") if question.is_flight else ("an answer", ", or for RenderPicture, which may take its time")
+        )
         raise ViewTooCostlyError(
             f"{wanted} samples of {question.pixel_count} pixels are {wanted * question.pixel_count}; at most {limit} may be traced"
-            f" {'for a flight' if question.is_flight else 'for an answer'} here. Ask for fewer samples or a smaller picture.",
+            f" for {what} here. Ask for fewer samples or a smaller picture{elsewhere}.",
             metadata={"sample_count": str(wanted), "pixel_count": str(question.pixel_count), "limit": str(limit)},
         )
     sentences = [because]
     if question.source is Source.SOLIDS:
         sentences.append("The surfaces are those that the world's Gaussians were laid on.")
     if wanted > most:
-        sentences.append(f"{most} samples a pixel instead of {wanted} keep within what one answer may cost.")
+        sentences.append(
+            f"{most} samples a pixel instead of {wanted} keep within what one {'flight' if question.is_flight else 'answer'} may cost."
+        )
     sentences.append(f"{hardware.tracer_detail}")
     return EngineChoice(
         engine=Engine.PATH_TRACING,

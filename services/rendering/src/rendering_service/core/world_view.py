@@ -11,9 +11,11 @@ from jaxtyping import Float32
 from praxiscope_worlds import Camera, Orbit
 from rendering_service.core.daylight import Daylight
 from rendering_service.core.engines import Engine, Lighting, Quality
+from rendering_service.core.panorama import Panorama
 
 DEFAULT_SIZE_PX = (960, 540)
 LARGE_SIZE_PX = (3840, 2160)
+MAX_PANORAMA_WIDTH_PX = 8192
 _MAX_DEPTH_LEVEL = 65535
 
 
@@ -54,7 +56,7 @@ class ViewQuestion:
 
     Attributes:
         world: The asset's version.
-        view: A place around the middle, a camera of one's own, or the number of one of the world's own pictures.
+        view: A place around the middle, a camera of one's own, the number of one of the world's own pictures, or everything around a place (if large).
         width_px: Width; a camera of one's own has its own.
         height_px: Height, likewise.
         layer: What a pixel says.
@@ -62,7 +64,7 @@ class ViewQuestion:
     """
 
     world: str
-    view: Orbit | Camera | int
+    view: Orbit | Camera | int | Panorama
     width_px: int
     height_px: int
     layer: Layer

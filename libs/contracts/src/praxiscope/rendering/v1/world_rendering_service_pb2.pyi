@@ -226,11 +226,12 @@ class RenderTurntableResponse(_message.Message):
     def __init__(self, asset_version: _Optional[str] = ..., frame_count: _Optional[int] = ..., engine: _Optional[str] = ..., engine_reason: _Optional[str] = ...) -> None: ...
 
 class RenderPictureRequest(_message.Message):
-    __slots__ = ("world", "orbit", "camera", "picture_index", "width_px", "height_px", "layer", "settings", "request_id")
+    __slots__ = ("world", "orbit", "camera", "picture_index", "panorama_position", "width_px", "height_px", "layer", "settings", "request_id")
     WORLD_FIELD_NUMBER: _ClassVar[int]
     ORBIT_FIELD_NUMBER: _ClassVar[int]
     CAMERA_FIELD_NUMBER: _ClassVar[int]
     PICTURE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    PANORAMA_POSITION_FIELD_NUMBER: _ClassVar[int]
     WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
     LAYER_FIELD_NUMBER: _ClassVar[int]
@@ -240,12 +241,13 @@ class RenderPictureRequest(_message.Message):
     orbit: OrbitView
     camera: _geometry_pb2.PinholeCamera
     picture_index: int
+    panorama_position: _geometry_pb2.Vector3
     width_px: int
     height_px: int
     layer: RenderViewRequest.Layer
     settings: RenderSettings
     request_id: str
-    def __init__(self, world: _Optional[str] = ..., orbit: _Optional[_Union[OrbitView, _Mapping]] = ..., camera: _Optional[_Union[_geometry_pb2.PinholeCamera, _Mapping]] = ..., picture_index: _Optional[int] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., layer: _Optional[_Union[RenderViewRequest.Layer, str]] = ..., settings: _Optional[_Union[RenderSettings, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, world: _Optional[str] = ..., orbit: _Optional[_Union[OrbitView, _Mapping]] = ..., camera: _Optional[_Union[_geometry_pb2.PinholeCamera, _Mapping]] = ..., picture_index: _Optional[int] = ..., panorama_position: _Optional[_Union[_geometry_pb2.Vector3, _Mapping]] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., layer: _Optional[_Union[RenderViewRequest.Layer, str]] = ..., settings: _Optional[_Union[RenderSettings, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RenderPictureResponse(_message.Message):
     __slots__ = ("asset_version", "width_px", "height_px", "engine", "engine_reason", "near_m", "far_m")

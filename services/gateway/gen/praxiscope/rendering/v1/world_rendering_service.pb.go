@@ -1205,6 +1205,7 @@ type RenderPictureRequest struct {
 	//	*RenderPictureRequest_Orbit
 	//	*RenderPictureRequest_Camera
 	//	*RenderPictureRequest_PictureIndex
+	//	*RenderPictureRequest_PanoramaPosition
 	View isRenderPictureRequest_View `protobuf_oneof:"view"`
 	// Width in pixels; 0 means 3840, or a camera's own. A camera is scaled to it.
 	WidthPx int32 `protobuf:"varint,5,opt,name=width_px,json=widthPx,proto3" json:"width_px,omitempty"`
@@ -1291,6 +1292,15 @@ func (x *RenderPictureRequest) GetPictureIndex() int32 {
 	return 0
 }
 
+func (x *RenderPictureRequest) GetPanoramaPosition() *v1.Vector3 {
+	if x != nil {
+		if x, ok := x.View.(*RenderPictureRequest_PanoramaPosition); ok {
+			return x.PanoramaPosition
+		}
+	}
+	return nil
+}
+
 func (x *RenderPictureRequest) GetWidthPx() int32 {
 	if x != nil {
 		return x.WidthPx
@@ -1345,11 +1355,19 @@ type RenderPictureRequest_PictureIndex struct {
 	PictureIndex int32 `protobuf:"varint,4,opt,name=picture_index,json=pictureIndex,proto3,oneof"`
 }
 
+type RenderPictureRequest_PanoramaPosition struct {
+	// Everything that is seen from a place, as an equirectangular picture of colours: its middle looks along -z, x is to the right and y up. Its height is half its width,
+	// which may be 8192.
+	PanoramaPosition *v1.Vector3 `protobuf:"bytes,10,opt,name=panorama_position,json=panoramaPosition,proto3,oneof"`
+}
+
 func (*RenderPictureRequest_Orbit) isRenderPictureRequest_View() {}
 
 func (*RenderPictureRequest_Camera) isRenderPictureRequest_View() {}
 
 func (*RenderPictureRequest_PictureIndex) isRenderPictureRequest_View() {}
+
+func (*RenderPictureRequest_PanoramaPosition) isRenderPictureRequest_View() {}
 
 // A large view.
 type RenderPictureResponse struct {
@@ -1924,12 +1942,14 @@ const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
 	"\vframe_count\x18\x02 \x01(\x05R\n" +
 	"frameCount\x12\x16\n" +
 	"\x06engine\x18\x03 \x01(\tR\x06engine\x12#\n" +
-	"\rengine_reason\x18\x04 \x01(\tR\fengineReason\"\xdc\x03\n" +
+	"\rengine_reason\x18\x04 \x01(\tR\fengineReason\"\xa8\x04\n" +
 	"\x14RenderPictureRequest\x12\x1a\n" +
 	"\x05world\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x05world\x12:\n" +
 	"\x05orbit\x18\x02 \x01(\v2\".praxiscope.rendering.v1.OrbitViewH\x00R\x05orbit\x12;\n" +
 	"\x06camera\x18\x03 \x01(\v2!.praxiscope.type.v1.PinholeCameraH\x00R\x06camera\x12%\n" +
-	"\rpicture_index\x18\x04 \x01(\x05H\x00R\fpictureIndex\x12\x1f\n" +
+	"\rpicture_index\x18\x04 \x01(\x05H\x00R\fpictureIndex\x12J\n" +
+	"\x11panorama_position\x18\n" +
+	" \x01(\v2\x1b.praxiscope.type.v1.Vector3H\x00R\x10panoramaPosition\x12\x1f\n" +
 	"\bwidth_px\x18\x05 \x01(\x05B\x04\xe2A\x01\x01R\awidthPx\x12!\n" +
 	"\theight_px\x18\x06 \x01(\x05B\x04\xe2A\x01\x01R\bheightPx\x12L\n" +
 	"\x05layer\x18\a \x01(\x0e20.praxiscope.rendering.v1.RenderViewRequest.LayerB\x04\xe2A\x01\x01R\x05layer\x12I\n" +
@@ -2022,7 +2042,8 @@ var file_praxiscope_rendering_v1_world_rendering_service_proto_goTypes = []any{
 	(*StreamViewRequest_Pose)(nil),  // 20: praxiscope.rendering.v1.StreamViewRequest.Pose
 	(*v1.PinholeCamera)(nil),        // 21: praxiscope.type.v1.PinholeCamera
 	(RenderOverlayRequest_Codec)(0), // 22: praxiscope.rendering.v1.RenderOverlayRequest.Codec
-	(*longrunningpb.Operation)(nil), // 23: google.longrunning.Operation
+	(*v1.Vector3)(nil),              // 23: praxiscope.type.v1.Vector3
+	(*longrunningpb.Operation)(nil), // 24: google.longrunning.Operation
 }
 var file_praxiscope_rendering_v1_world_rendering_service_proto_depIdxs = []int32{
 	0,  // 0: praxiscope.rendering.v1.RenderSettings.engine:type_name -> praxiscope.rendering.v1.RenderSettings.Engine
@@ -2040,27 +2061,28 @@ var file_praxiscope_rendering_v1_world_rendering_service_proto_depIdxs = []int32
 	7,  // 12: praxiscope.rendering.v1.RenderTurntableRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
 	6,  // 13: praxiscope.rendering.v1.RenderPictureRequest.orbit:type_name -> praxiscope.rendering.v1.OrbitView
 	21, // 14: praxiscope.rendering.v1.RenderPictureRequest.camera:type_name -> praxiscope.type.v1.PinholeCamera
-	3,  // 15: praxiscope.rendering.v1.RenderPictureRequest.layer:type_name -> praxiscope.rendering.v1.RenderViewRequest.Layer
-	7,  // 16: praxiscope.rendering.v1.RenderPictureRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
-	5,  // 17: praxiscope.rendering.v1.ExportWorldRequest.formats:type_name -> praxiscope.rendering.v1.ExportWorldRequest.Format
-	4,  // 18: praxiscope.rendering.v1.StreamViewRequest.Start.encoding:type_name -> praxiscope.rendering.v1.StreamViewRequest.Encoding
-	6,  // 19: praxiscope.rendering.v1.StreamViewRequest.Pose.orbit:type_name -> praxiscope.rendering.v1.OrbitView
-	21, // 20: praxiscope.rendering.v1.StreamViewRequest.Pose.camera:type_name -> praxiscope.type.v1.PinholeCamera
-	8,  // 21: praxiscope.rendering.v1.WorldRenderingService.RenderView:input_type -> praxiscope.rendering.v1.RenderViewRequest
-	10, // 22: praxiscope.rendering.v1.WorldRenderingService.StreamView:input_type -> praxiscope.rendering.v1.StreamViewRequest
-	12, // 23: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:input_type -> praxiscope.rendering.v1.RenderTurntableRequest
-	14, // 24: praxiscope.rendering.v1.WorldRenderingService.RenderPicture:input_type -> praxiscope.rendering.v1.RenderPictureRequest
-	16, // 25: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:input_type -> praxiscope.rendering.v1.ExportWorldRequest
-	9,  // 26: praxiscope.rendering.v1.WorldRenderingService.RenderView:output_type -> praxiscope.rendering.v1.RenderViewResponse
-	11, // 27: praxiscope.rendering.v1.WorldRenderingService.StreamView:output_type -> praxiscope.rendering.v1.StreamViewResponse
-	23, // 28: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:output_type -> google.longrunning.Operation
-	23, // 29: praxiscope.rendering.v1.WorldRenderingService.RenderPicture:output_type -> google.longrunning.Operation
-	23, // 30: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:output_type -> google.longrunning.Operation
-	26, // [26:31] is the sub-list for method output_type
-	21, // [21:26] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	23, // 15: praxiscope.rendering.v1.RenderPictureRequest.panorama_position:type_name -> praxiscope.type.v1.Vector3
+	3,  // 16: praxiscope.rendering.v1.RenderPictureRequest.layer:type_name -> praxiscope.rendering.v1.RenderViewRequest.Layer
+	7,  // 17: praxiscope.rendering.v1.RenderPictureRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
+	5,  // 18: praxiscope.rendering.v1.ExportWorldRequest.formats:type_name -> praxiscope.rendering.v1.ExportWorldRequest.Format
+	4,  // 19: praxiscope.rendering.v1.StreamViewRequest.Start.encoding:type_name -> praxiscope.rendering.v1.StreamViewRequest.Encoding
+	6,  // 20: praxiscope.rendering.v1.StreamViewRequest.Pose.orbit:type_name -> praxiscope.rendering.v1.OrbitView
+	21, // 21: praxiscope.rendering.v1.StreamViewRequest.Pose.camera:type_name -> praxiscope.type.v1.PinholeCamera
+	8,  // 22: praxiscope.rendering.v1.WorldRenderingService.RenderView:input_type -> praxiscope.rendering.v1.RenderViewRequest
+	10, // 23: praxiscope.rendering.v1.WorldRenderingService.StreamView:input_type -> praxiscope.rendering.v1.StreamViewRequest
+	12, // 24: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:input_type -> praxiscope.rendering.v1.RenderTurntableRequest
+	14, // 25: praxiscope.rendering.v1.WorldRenderingService.RenderPicture:input_type -> praxiscope.rendering.v1.RenderPictureRequest
+	16, // 26: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:input_type -> praxiscope.rendering.v1.ExportWorldRequest
+	9,  // 27: praxiscope.rendering.v1.WorldRenderingService.RenderView:output_type -> praxiscope.rendering.v1.RenderViewResponse
+	11, // 28: praxiscope.rendering.v1.WorldRenderingService.StreamView:output_type -> praxiscope.rendering.v1.StreamViewResponse
+	24, // 29: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:output_type -> google.longrunning.Operation
+	24, // 30: praxiscope.rendering.v1.WorldRenderingService.RenderPicture:output_type -> google.longrunning.Operation
+	24, // 31: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:output_type -> google.longrunning.Operation
+	27, // [27:32] is the sub-list for method output_type
+	22, // [22:27] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_praxiscope_rendering_v1_world_rendering_service_proto_init() }
@@ -2082,6 +2104,7 @@ func file_praxiscope_rendering_v1_world_rendering_service_proto_init() {
 		(*RenderPictureRequest_Orbit)(nil),
 		(*RenderPictureRequest_Camera)(nil),
 		(*RenderPictureRequest_PictureIndex)(nil),
+		(*RenderPictureRequest_PanoramaPosition)(nil),
 	}
 	file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[14].OneofWrappers = []any{
 		(*StreamViewRequest_Pose_Orbit)(nil),
