@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cluster import Installation, Load, note, wait_until
+from tests.support.cluster import NAMESPACE, Installation, Load, note, wait_until
 from tools.cluster.components import IMAGES
 from tools.cluster.settings import ClusterError
 
@@ -83,7 +83,7 @@ def _servers(installation: Installation, count: int) -> Mapping[str, Any]:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": "gpu-test"},
+        "metadata": {"name": "gpu-test", "namespace": NAMESPACE},
         "spec": {"replicas": count, "selector": {"matchLabels": labels}, "template": template},
     }
 

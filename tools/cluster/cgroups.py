@@ -13,17 +13,17 @@ _STOP_TIMEOUT_S = 10.0
 
 
 def hierarchies() -> list[Path]:
-    """Returns where control groups are: one place with version 2, one for each controller with version 1."""
+    """Returns every place with control groups: one with version 2; one for each controller with version 1, and perhaps version 2 beside them."""
     if (ROOT / "cgroup.controllers").exists():
         return [ROOT]
-    return sorted(
-        path for path in ROOT.iterdir() if path.is_dir() and not path.is_symlink() and path.name not in ("unified",)
-    )
+    return sorted(path for path in ROOT.iterdir() if path.is_dir() and not path.is_symlink())
 
 
 def make_groups(name: str) -> None:
     """Makes a group of a name everywhere."""
     for hierarchy in hierarchies():
+        if hierarchy.name == "unified":
+            continue  # runc makes its own there, and nothing is counted in it
         group = hierarchy / name
         group.mkdir(exist_ok=True)
         # With version 1 a new group has no processors and no memory until it is told which.

@@ -145,16 +145,18 @@ class Node:
             return 0
         command = ["nsenter", "--target", str(self.holder.process_id), "--mount", "--net", "--pid", "--"]
         command += [str(DEBIAN / "usr/bin/ctr"), *self._namespace(), "image", "import", "--snapshotter=overlayfs", "-"]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        assert process.stdin is not None
-        try:
-            oci.write_archive(LAYOUT, wanted, process.stdin)
-            process.stdin.close()
-        except BrokenPipeError:
-            pass  # what it said follows
-        said = process.stdout.read().decode(errors="replace") if process.stdout else ""
-        if process.wait():
-            raise ClusterError(f"{self.place.name} does not take images: {said.strip()[-1000:]}")
+        log = self.place.run / "log" / "images.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
+            try:
+                with process:
+                    assert process.stdin is not None
+                    oci.write_archive(LAYOUT, wanted, process.stdin)
+            except BrokenPipeError:
+                pass  # it has ended early; what it said is in its log
+        if process.returncode:
+            said = log.read_text(encoding="utf-8", errors="replace").strip()
+            raise ClusterError(f"{self.place.name} does not take images: {said[-1000:]}")
         return len(wanted)
 
     def stop(self) -> None:
