@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.worlds.scenes import make_garden
 from praxiscope_worlds.kernels import CpuKernels, RenderOptions
-from rendering_service.core.frame_budget import DETAILS, order_by_cover, scaled_camera
+from rendering_service.core.frame_budget import DETAILS, scaled_camera, thinned
 from rendering_service.core.world_view import color_levels
 
 _ROUNDS = 15
@@ -22,11 +22,7 @@ def time_streaming(kernels: CpuKernels) -> None:
     """Prints a table; whoever streams chooses the detail by the time that a picture may take, so no figure has a goal."""
     world, camera = make_garden()
     camera = scaled_camera(camera, _SIZE_PX[0] / camera.width_px)
-    order = order_by_cover(world)
-    parts = {
-        share: world.select(np.sort(order[: round(share * len(world))]))
-        for share in {d.gaussian_share for d in DETAILS}
-    }
+    parts = {share: world if share == 1.0 else thinned(world, share) for share in {d.gaussian_share for d in DETAILS}}
     took: list[list[float]] = [[] for _ in DETAILS]
     pictures: list[np.ndarray] = [np.zeros(0)] * len(DETAILS)
     for _ in range(_ROUNDS):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from praxiscope_worlds import Camera
-from rendering_service.core.frame_budget import DETAILS, FrameBudget, order_by_cover, scaled_camera
+from rendering_service.core.frame_budget import DETAILS, FrameBudget, scaled_camera, thinned
 from tests.support.world_files import make_world
 
 
@@ -65,12 +65,12 @@ def test_a_smaller_camera_sees_the_same() -> None:
     assert scaled_camera(camera, 1e-6).width_px == 1
 
 
-def test_what_covers_most_comes_first() -> None:
-    world = make_world(50)
-    world.log_scales[7] = 2.0
-    world.opacity_logits[7] = 5.0
-    world.opacity_logits[3] = -20.0
-    order = order_by_cover(world)
-    assert order[0] == 7
-    assert order[-1] == 3
-    assert sorted(order) == list(range(50))
+@pytest.mark.parametrize("share", [0.5, 0.25])
+def test_a_thinned_world_covers_as_much(share: float) -> None:
+    world = make_world(4000)
+    part = thinned(world, share)
+    assert len(part) == round(share * 4000)
+    areas = [float(np.exp(2 * some.log_scales.astype(np.float64)).sum()) for some in (part, world)]
+    assert areas[0] == pytest.approx(areas[1], rel=0.1)
+    np.testing.assert_array_equal(part.means_m, thinned(world, share).means_m)
+    assert {tuple(mean) for mean in part.means_m} <= {tuple(mean) for mean in world.means_m}

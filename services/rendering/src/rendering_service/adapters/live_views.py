@@ -16,7 +16,7 @@ from praxiscope_world_assets import OpenWorld, WorldReader
 from praxiscope_worlds import Camera, GaussianWorld, Orbit, orbit_camera
 from praxiscope_worlds.kernels import SplatKernels
 from rendering_service.core.errors import QueueFullError
-from rendering_service.core.frame_budget import Detail, order_by_cover, scaled_camera
+from rendering_service.core.frame_budget import Detail, scaled_camera, thinned
 from rendering_service.core.live_view import LiveFrame, LiveStart
 from rendering_service.core.world_view import color_levels
 
@@ -37,7 +37,6 @@ class LiveWorld:
     def __init__(self, opened: OpenWorld, start: LiveStart, kernels: SplatKernels, threads: ThreadPoolExecutor) -> None:
         """Keeps what it needs."""
         self._opened, self._start, self._kernels, self._threads = opened, start, kernels, threads
-        self._order: np.ndarray | None = None
         self._parts: dict[float, GaussianWorld] = {1.0: opened.gaussians}
 
     def camera(self, view: Orbit | Camera) -> Camera:
@@ -77,13 +76,8 @@ class LiveWorld:
         )
 
     def _part(self, share: float) -> GaussianWorld:
-        """Returns the Gaussians that cover most, in the order that they have in the world."""
         if share not in self._parts:
-            whole = self._opened.gaussians
-            if self._order is None:
-                self._order = order_by_cover(whole)
-            count = max(1, round(share * len(whole)))
-            self._parts[share] = whole.select(np.sort(self._order[:count]))
+            self._parts[share] = thinned(self._opened.gaussians, share)
         return self._parts[share]
 
 

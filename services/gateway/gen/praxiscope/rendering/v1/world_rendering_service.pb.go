@@ -901,7 +901,7 @@ type StreamViewResponse struct {
 	DroppedPoseCount int32 `protobuf:"varint,6,opt,name=dropped_pose_count,json=droppedPoseCount,proto3" json:"dropped_pose_count,omitempty"`
 	// Width over the width in full, 0 to 1.
 	Scale float64 `protobuf:"fixed64,7,opt,name=scale,proto3" json:"scale,omitempty"`
-	// Share of the Gaussians that were drawn, the ones that cover most; 1 where it was all.
+	// Share of the Gaussians that were drawn, grown so that they cover as much; 1 where it was all.
 	GaussianShare float64 `protobuf:"fixed64,8,opt,name=gaussian_share,json=gaussianShare,proto3" json:"gaussian_share,omitempty"`
 	// Whether this is the picture in full, size and Gaussians.
 	IsFull bool `protobuf:"varint,9,opt,name=is_full,json=isFull,proto3" json:"is_full,omitempty"`
