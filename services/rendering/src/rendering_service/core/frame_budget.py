@@ -93,7 +93,7 @@ def scaled_camera(camera: Camera, scale: float) -> Camera:
 def thinned(world: GaussianWorld, share: float) -> GaussianWorld:
     """Returns a share of a world's Gaussians, drawn at random and grown so that they cover as much as all of them did; the same ones each time.
 
-    At a quarter that is 8 dB nearer to the whole than the quarter that covers most, whose gaps are seen (`make bench PART=worlds:` prints what is left).
+    Those that cover most would leave gaps that are seen. `make bench PART=worlds:` prints how far each part is from the whole.
     Source: R. L. Cook et al., "Stochastic Simplification of Aggregate Detail", SIGGRAPH 2007.
     """
     count = max(1, round(share * len(world)))
