@@ -86,6 +86,7 @@ def error_packages() -> Sequence[str]:
     """Returns the packages whose errors are walked."""
     libraries = (
         "praxiscope_assets",
+        "praxiscope_backup",
         "praxiscope_common",
         "praxiscope_media",
         "praxiscope_numerics",

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import hashlib
 import io
 import os
-import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,11 +27,9 @@ from praxiscope_common.storage.port import (
     StoreUnavailableError,
 )
 from praxiscope_common.storage.s3 import S3Store
-from tests.support.programs import free_offset, free_port, open_folder, running, settings_for
+from tests.support.programs import free_port, open_folder
+from tests.support.seaweed import open_s3, start_seaweed
 from tests.support.slow import SlowWay
-from tools.devstack.seaweed import ACCESS_KEY_ID, seaweed_part
-from tools.devstack.secrets import StackSecrets
-from tools.devstack.settings import PORTS
 
 LARGE = 17 << 20  # two whole parts of S3's multipart upload and a rest
 
@@ -42,44 +38,7 @@ LARGE = 17 << 20  # two whole parts of S3's multipart upload and a rest
 def s3() -> Iterator[S3Store]:
     """A store in a running SeaweedFS."""
     with open_folder("seaweed") as folder, contextlib.ExitStack() as stack:
-        store = _start(stack, folder, attempts=3)
-        asyncio.run(_until_ready(store))
-        yield store
-
-
-def _start(stack: contextlib.ExitStack, folder: Path, attempts: int, wrapped: Sequence[str] = ()) -> S3Store:
-    """Starts SeaweedFS; its seven ports were free a moment ago, and where one is not any more others are tried."""
-    offset = free_offset([PORTS["s3"], *range(17_010, 17_013), *range(27_010, 27_013)])
-    settings, secrets = settings_for(folder, "s3", offset=offset), StackSecrets(folder / "secrets")
-    # It takes a quarter of a minute to stop, and what it holds is of no interest afterwards.
-    made = seaweed_part(settings, secrets)
-    part = dataclasses.replace(made, command=[*wrapped, *made.command], stop_signal=signal.SIGKILL)
-    try:
-        stack.enter_context(running(part, folder / f"seaweed-{attempts}.log"))
-    except RuntimeError:
-        if attempts == 1:
-            raise
-        return _start(stack, folder, attempts - 1, wrapped)
-    config = StoreConfig(
-        kind="s3",
-        endpoint_url=f"http://127.0.0.1:{settings.port('s3')}",
-        access_key_id=ACCESS_KEY_ID,
-        secret_access_key=Secret(secrets.password("s3").read_text()),
-    )
-    store = open_store(config)
-    assert isinstance(store, S3Store)
-    return store
-
-
-async def _until_ready(store: S3Store) -> None:
-    for _ in range(100):
-        try:
-            await store.probe()
-            await store.put("ready", b"")
-        except StoreUnavailableError:
-            await asyncio.sleep(0.2)
-        else:
-            return
+        yield asyncio.run(open_s3(start_seaweed(stack, folder)))
 
 
 @pytest.fixture(params=["filesystem", "s3"])
@@ -488,11 +447,11 @@ def test_an_s3_without_room_is_said_keeps_what_it_has_and_is_well_again_with_roo
         disk, room = folder / "seaweed", folder / "room"
         disk.mkdir()
         small = (*_ALONE, "sh", "-c", _SMALL_DISK, "sh", str(disk), str(room))
-        asyncio.run(_fill(_start(stack, folder, attempts=3, wrapped=small), room))
+        asyncio.run(_fill(start_seaweed(stack, folder, wrapped=small), room))
 
 
-async def _fill(store: S3Store, room: Path) -> None:
-    await _until_ready(store)
+async def _fill(config: StoreConfig, room: Path) -> None:
+    store = await open_s3(config)
     await store.put("kept", b"kept")
     with pytest.raises(StoreUnavailableError) as caught:
         for number in range(100):

@@ -118,9 +118,9 @@ class FilesystemStore:
     async def list(self, prefix: str) -> AsyncIterator[str]:
         """Yields the keys that start with `prefix`, which ends with a slash, in their order."""
         base = self._objects / check_key(prefix.rstrip("/"))
-        for path in sorted(base.rglob("*")):
-            if path.is_file():
-                yield path.relative_to(self._objects).as_posix()
+        # As text, which is S3's order; folder by folder would be another.
+        for key in sorted(path.relative_to(self._objects).as_posix() for path in base.rglob("*") if path.is_file()):
+            yield key
 
     async def move(self, source: str, target: str) -> None:
         """Puts the object under `source` under `target`; does nothing where that was done before."""

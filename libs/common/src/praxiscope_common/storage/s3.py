@@ -201,6 +201,18 @@ class S3Store:
         except ObjectNotFoundError:
             await self._run(self._client.create_bucket)
 
+    async def keep_versions(self, *, days: int) -> None:
+        """Has the bucket keep what is deleted or overwritten for so many days, and drop uploads that nobody finished after a week."""
+        await self._run(self._client.put_bucket_versioning, VersioningConfiguration={"Status": "Enabled"})
+        everything = {"Status": "Enabled", "Filter": {"Prefix": ""}}
+        rules = [
+            {"ID": "versions", **everything, "NoncurrentVersionExpiration": {"NoncurrentDays": days}},
+            {"ID": "uploads", **everything, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
+        ]
+        await self._run(
+            self._client.put_bucket_lifecycle_configuration, LifecycleConfiguration={"Rules": rules}
+        )
+
     async def _head(self, key: str) -> dict[str, Any]:
         return await self._run(self._client.head_object, Key=check_key(key))
 
