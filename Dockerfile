@@ -3,7 +3,7 @@
 #
 #     BUILD_BASE ─► packages-build, code-build, kernels-build, triton-build, object-store-build
 #     GO_BASE    ─► gateway-build
-#     BASE       ─► python ─► common ─► auth, library
+#     BASE       ─► python ─► common ─► auth, library, backup
 #                                  └─► numbers ─► tracking, biomechanics
 #                                             └─► pictures ─► vision-inference, rendering, generation, editing
 #                         └─► triton, postgres, object-store
@@ -147,6 +147,12 @@ COPY .praxiscope/models/ /opt/praxiscope/models/
 FROM python AS postgres
 ENV PATH=/opt/postgres/pgserver/pginstall/bin:/usr/local/bin:/usr/bin:/bin
 COPY --from=packages-build /opt/postgres/ /opt/postgres/
+
+# What takes backups and brings them back: it reads the database with the database's own program.
+FROM common AS backup
+ENV PATH=/opt/postgres/pgserver/pginstall/bin:/usr/local/bin:/usr/bin:/bin
+COPY --from=packages-build /opt/postgres/ /opt/postgres/
+COPY --from=code-build /code/libraries/ /app/lib/
 
 FROM packages-build AS object-store-build
 COPY requirements/development.txt ./

@@ -29,6 +29,7 @@ OUTSIDE: Mapping[str, set[str]] = {
     "kube_pod_container_status_restarts_total": {"pod", "container"},
     "kube_pod_container_resource_limits": {"pod", "container", "resource"},
     "kube_deployment_status_replicas_available": {"deployment"},
+    "kube_cronjob_status_last_successful_time": {"cronjob"},
     "container_memory_working_set_bytes": {"pod", "container"},
     "container_cpu_usage_seconds_total": {"pod", "container"},
     "kubelet_volume_stats_available_bytes": {"persistentvolumeclaim"},
@@ -41,7 +42,7 @@ OUTSIDE: Mapping[str, set[str]] = {
 }
 TARGET = {"namespace", "job", "pod", "instance", "le"}  # what scraping adds, and what a histogram has
 WORDS = frozenset(
-    "sum rate by max min avg and or unless on ignoring increase histogram_quantile count without topk vector".split()
+    "sum rate time by max min avg and or unless on ignoring increase histogram_quantile count without topk vector".split()
 )
 
 

@@ -277,7 +277,7 @@ def test_the_way_out_is_closed_but_for_what_is_named() -> None:
     assert sidecar["spec"]["outboundTrafficPolicy"] == {"mode": "REGISTRY_ONLY"}
     assert "*/*" not in sidecar["spec"]["egress"][0]["hosts"]
     hosts = {host for item in of_kind(manifests, "ServiceEntry") for host in item["spec"]["hosts"]}
-    assert hosts == {"postgres.praxiscope.example", "s3.praxiscope.example"}
+    assert hosts == {"postgres.praxiscope.example", "s3.praxiscope.example", "s3.backup.example"}
 
 
 def test_scrapes_pass_the_proxy_by_and_nothing_else_does() -> None:

@@ -31,6 +31,7 @@ TYPOS: dict[str, tuple[str, str, str, Any]] = {
     "Deployment": ("light", "auth", "spec/template/spec/terminationGracePeriodSecond", 40),
     "StatefulSet": ("light", "postgres", "spec/serviceNam", "postgres"),
     "Service": ("light", "auth", "spec/ports/0/targetPrt", "grpc"),
+    "CronJob": ("prod", "backup-objects", "spec/concurrencyPolicyy", "Forbid"),
     "Job": ("prod", "migrate-jobs", "spec/backoffLimit", "ten"),
     "NetworkPolicy": ("light", "auth", "spec/ingress/0/form", []),
     "PodDisruptionBudget": ("light", "auth", "spec/maxUnavailabel", 1),

@@ -10,7 +10,7 @@ from tools.deploy.render import CHART, PROFILES, Manifest, load, of_kind, render
 
 VALUES: Mapping[str, Any] = load((CHART / "values.yaml").read_text(encoding="utf-8"))[0]
 SERVICES: Mapping[str, Mapping[str, Any]] = VALUES["services"]
-PROGRAMS = ("Deployment", "StatefulSet", "Job")
+PROGRAMS = ("Deployment", "StatefulSet", "Job", "CronJob")
 
 
 @cache
@@ -38,13 +38,23 @@ def find(manifests: Sequence[Manifest], kind: str, name: str) -> Manifest:
 
 def pod_of(manifest: Manifest) -> dict[str, Any]:
     """Returns the specification of an object's pods."""
-    return manifest["spec"] if manifest["kind"] == "Pod" else manifest["spec"]["template"]["spec"]
+    return _owner(manifest)["spec"]
 
 
 def labels_of(manifest: Manifest) -> dict[str, str]:
     """Returns the labels of an object's pods."""
-    owner = manifest if manifest["kind"] == "Pod" else manifest["spec"]["template"]
-    return owner["metadata"]["labels"]
+    return _owner(manifest)["metadata"]["labels"]
+
+
+def _owner(manifest: Manifest) -> dict[str, Any]:
+    """Returns where an object's pods are described."""
+    match manifest["kind"]:
+        case "Pod":
+            return manifest
+        case "CronJob":
+            return manifest["spec"]["jobTemplate"]["spec"]["template"]
+        case _:
+            return manifest["spec"]["template"]
 
 
 def containers_of(manifest: Manifest) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ OUTSIDE: Mapping[str, tuple[str, Mapping[str, str]]] = {
 ADDRESSES: Mapping[str, str] = {
     "database": "10.20.0.5",
     "s3": "10.30.0.5",
+    "backup": "10.40.0.5",
     "api-server": "192.168.0.1",
     "internet": "93.184.216.34",
 }
@@ -83,9 +84,14 @@ def calls_between_services() -> set[Edge]:
     return {edge for edge in edges if not edge[0].endswith("-work") or edge[0] in workers}
 
 
-def expected(profile: str) -> set[Edge]:
-    """Returns every edge there should be in a profile, by the code's table of calls and by what parts are for."""
-    manifests = rendered(profile)
+def expected(profile: str, manifests: Sequence[Manifest] | None = None) -> set[Edge]:
+    """Returns every edge there should be in a profile, by the code's table of calls and by what parts are for.
+
+    Args:
+        profile: A profile.
+        manifests: What it renders with other values; without them, with its own.
+    """
+    manifests = manifests or rendered(profile)
     pods = set(pods_of(manifests))
     jobs = {name for name in pods if name.startswith(("migrate-", "database-roles", "bootstrap", "make-secrets"))}
     is_inside = profile == "light"
@@ -103,7 +109,15 @@ def expected(profile: str) -> set[Edge]:
     keepers = jobs & {"make-secrets", "bootstrap"}
     for port in (443, 6443):
         # The addresses of an API server may be any private ones; that of the store and the database are too, on these ports alone.
-        edges |= {(name, address, port) for name in keepers for address in ("api-server", "database", "s3")}
+        edges |= {(name, address, port) for name in keepers for address in ("api-server", "database", "s3", "backup")}
+    if "backup-objects" in pods:
+        edges |= {(name, "backup", 443) for name in pods if name.startswith("backup-")}
+        edges |= {
+            (name, *(("object-store", 8333) if is_inside else ("s3", 443)))
+            for name in ("backup-objects", "backup-prune")
+        }
+        if is_inside:
+            edges |= {("backup-database", "postgres", 5432), ("postgres", "backup", 443)}
     metrics = {name.removesuffix("-metrics"): port for name, port in PORTS.items() if name.endswith("-metrics")}
     edges |= {("prometheus", name, port) for name, port in metrics.items()}
     edges |= {("ingress", "gateway", PORTS["gateway"]), ("ingress", "gateway", PORTS["gateway-grpc"])}
@@ -115,7 +129,11 @@ def expected(profile: str) -> set[Edge]:
         edges |= {("triton", "s3", 443)}
     if profile == "prod":
         edges |= {(name, "istiod", 15012) for name in pods}
-        senders = {name for name in pods if name not in jobs and name not in {"helm-test", "otel-collector"}}
+        senders = {
+            name
+            for name in pods
+            if name not in jobs and not name.startswith("backup-") and name not in {"helm-test", "otel-collector"}
+        }
         edges |= {(name, "otel-collector", port) for name in senders for port in (4317, 4318)}
         edges |= {("otel-collector", "traces", 4317), ("prometheus", "otel-collector", 8888)}
     return edges

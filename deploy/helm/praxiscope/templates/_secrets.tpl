@@ -27,6 +27,7 @@ Every Secret there is, with its keys and how each is made: {name: {key: kind}}; 
 {{- define "praxiscope.secretsGiven" -}}
 {{- $given := include "praxiscope.secretsWanted" . | fromYaml -}}
 {{- if not .Values.objectStore.enabled }}{{- $_ := set $given "store" (dict "secret-access-key" "given") -}}{{- end -}}
+{{- if .Values.backup.enabled }}{{- $_ := set $given "backup" (dict "secret-access-key" "given") -}}{{- end -}}
 {{- if and .Values.database.createRoles (not .Values.postgres.enabled) }}{{- $_ := set $given "postgres" (dict "password" "given") -}}{{- end -}}
 {{- toYaml $given -}}
 {{- end }}
