@@ -1,0 +1,104 @@
+"""Istio and Envoy with our services behind them. `make test-mesh` runs these, and nothing else does: without its variable nothing here is even collected.
+
+`python -m tools.mesh run` has made the namespaces that all of this is in; whatever is started here ends with them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.deploy import SERVICES
+from tests.support.mesh import (
+    CONTROL_PORT,
+    HOST,
+    MAX_REQUESTS,
+    UNARY_TIMEOUT_S,
+    WAIT_TIMEOUT_S,
+    Caller,
+    Laboratory,
+    note,
+)
+from tests.support.mesh_tokens import make_tokens
+from tests.support.programs import open_folder, running
+from tools.deploy.render import NAMESPACE, render
+from tools.devstack.postgres import postgres_part
+from tools.devstack.settings import CHECKOUT, inherited_environment
+from tools.mesh import services
+from tools.mesh.mesh import Mesh
+from tools.mesh.objects import plan_pods, stranger
+from tools.mesh.settings import MAIN_ADDRESS, MeshError
+
+if not os.environ.get("PRAXISCOPE_TEST_MESH"):
+    collect_ignore_glob = ["test_*.py"]
+
+_CREDENTIAL = "praxiscope-tls"
+# A second pod of a service, in the same zone or in another; each is a stand-in.
+_TWINS = {"editing-twin": ("editing", "node-a"), "rendering-far": ("rendering", "node-b")}
+_STAND_INS = ("tracking-canary", "triton", "otel-collector", *_TWINS)
+VALUES: dict[str, Any] = {
+    "namespace": {"create": True},
+    "services": {"tracking": {"canary": {"tag": "0.2.0", "weight": 10, "replicas": 1}}},
+    "mesh": {"unaryTimeoutS": UNARY_TIMEOUT_S, "waitTimeoutS": WAIT_TIMEOUT_S, "maxRequests": MAX_REQUESTS},
+    "database": {"host": services.DATABASE_HOST, "port": services.DATABASE_PORT, "tlsMode": "disable"},
+    "store": {"endpointUrl": "http://store.outside.example:9000", "host": "store.outside.example", "port": 9000},
+    "triton": {"autoscaling": {"enabled": False}},
+}
+
+
+@pytest.fixture(scope="session")
+def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    """The mesh, up, with the chart's profile `prod` in it and our services behind their proxies."""
+    folder = tmp_path_factory.mktemp("mesh")
+    manifests, light = render("prod", values=VALUES, folder=folder), render("light")
+    try:
+        mesh = Mesh(ingress_host=HOST)
+        plans = plan_pods(manifests, _TWINS)
+        for number, (namespace, account) in enumerate((("elsewhere", "gateway"), (NAMESPACE, "migrate")), start=10):
+            name = f"stranger-{namespace}-{account}"
+            plans[name] = stranger(name, namespace=namespace, account=account, number=number)
+        mesh.hosts |= dict.fromkeys((services.DATABASE_HOST, "store.outside.example"), MAIN_ADDRESS)
+        started_s = time.monotonic()
+        mesh.start(manifests, plans, _say, credential=_CREDENTIAL)
+        note("control plane and proxies, from nothing running to ready, s", round(time.monotonic() - started_s, 1))
+    except MeshError as error:
+        pytest.exit(str(error), returncode=3)
+    services.write_secrets(light)
+    with open_folder("database") as place:
+        settings, secrets = services.database_settings(place)
+        part = postgres_part(settings, secrets)
+        services.let_pods_in(place)
+        with running(part, place / "postgres.log", services.DATABASE_OPTIONS):
+            started_s = time.monotonic()
+            services.prepare_database(settings, secrets, manifests)
+            _start_programs(mesh)
+            note(
+                "database, migrations and our services behind their proxies, s", round(time.monotonic() - started_s, 1)
+            )
+            callers = {name: Caller(pod) for name, pod in mesh.pods.items() if not pod.plan.is_gateway}
+            yield Laboratory(mesh=mesh, manifests=manifests, callers=callers, tokens=make_tokens())
+            for caller in callers.values():
+                caller.close()
+            note("memory, MiB", {name: round(mib) for name, mib in mesh.memory_mib().items() if mib >= 10})
+
+
+def _start_programs(mesh: Mesh) -> None:
+    for name, pod in mesh.pods.items():
+        if name in _STAND_INS:
+            port = pod.plan.ports.get("grpc") or pod.plan.ports["otlp-grpc"]
+            words = [sys.executable, "-m", "tests.support.mesh_stand_in", name, f"0.0.0.0:{port}", str(CONTROL_PORT)]
+            pod.start("service", words, {**inherited_environment(), "PYTHONPATH": str(CHECKOUT)})
+        elif name in SERVICES:
+            services.start_service(pod)
+    for name, pod in mesh.pods.items():
+        if name in SERVICES:
+            services.wait_for_service(pod)
+
+
+def _say(text: str) -> None:
+    print(f"  {text}", flush=True)
