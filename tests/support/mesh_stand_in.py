@@ -34,14 +34,16 @@ class StandIn(grpc.GenericRpcHandler):
         async def answer(requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
             self.counts[method] += 1
             wish, _, number = dict(context.invocation_metadata() or ()).get("x-do", "").partition("=")
-            await context.send_initial_metadata((("x-stand-in", self.name),))
+            who = (("x-stand-in", self.name),)
+            # As our services fail: before anything was answered, so that proxies see the status where they look for it.
             if self.is_down or wish == "unavailable":
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "told to")
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "told to", who)
             if wish == "internal":
-                await context.abort(grpc.StatusCode.INTERNAL, "told to")
+                await context.abort(grpc.StatusCode.INTERNAL, "told to", who)
             ends_s = time.monotonic() + float(number or 0)
             if wish == "sleep":
                 await asyncio.sleep(float(number))
+            await context.send_initial_metadata(who)
             yield b""
             while wish == "stream" and time.monotonic() < ends_s:
                 await asyncio.sleep(_STREAM_PERIOD_S)

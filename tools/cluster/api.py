@@ -66,7 +66,11 @@ class Api:
             ApiError: It is refused.
         """
         kind = "application/apply-patch+yaml"  # JSON is YAML
-        return self._ask("PATCH", f"{path}?fieldManager=praxiscope&force=true", item, content_type=kind)
+        place = f"{path}?fieldManager=praxiscope&force=true"
+        try:
+            return self._ask("PATCH", place, item, content_type=kind)
+        except (OSError, http.client.HTTPException):  # a kept connection was closed meanwhile; twice is as good as once
+            return self._ask("PATCH", place, item, content_type=kind)
 
     def delete(self, path: str) -> None:
         """Deletes an object; one that is gone is no error."""

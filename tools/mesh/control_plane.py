@@ -112,13 +112,12 @@ def start_api_server() -> Api:
     return Api(KUBECONFIG)
 
 
-def start_istiod(api: Api, *, trusted: Path, key_refresh_s: int) -> str:
+def start_istiod(api: Api, *, trusted: Path) -> str:
     """Starts istiod, waits until it answers, and has the API server ask it about every object of Istio's.
 
     Args:
         api: The API server.
         trusted: Whom it trusts when it fetches keys of tokens over HTTPS.
-        key_refresh_s: How often it fetches them.
 
     Returns:
         The certificate of the mesh's authority.
@@ -132,7 +131,6 @@ def start_istiod(api: Api, *, trusted: Path, key_refresh_s: int) -> str:
         "POD_NAMESPACE": ISTIO_NAMESPACE,
         "POD_NAME": "istiod-0",
         "SSL_CERT_FILE": str(trusted),
-        "PILOT_JWT_PUB_KEY_REFRESH_INTERVAL": f"{key_refresh_s}s",
         # Its webhooks are ours to register: there is no Service that leads to it.
         "ISTIOD_CUSTOM_HOST": "localhost",
         "VALIDATION_WEBHOOK_CONFIG_NAME": "",

@@ -79,7 +79,7 @@ class Mesh:
         # Istiod may be there before the chart is, so that its webhook sees all of it.
         for item in surroundings(*pair, credential=credential):
             self._apply(item)
-        self._root = control_plane.start_istiod(self.api, trusted=self.ingress_authority, key_refresh_s=3)
+        self._root = control_plane.start_istiod(self.api, trusted=self.ingress_authority)
         lap("istiod")
         for item in own:
             self._apply(item)
@@ -113,16 +113,24 @@ class Mesh:
         """
         self.api.apply(path_of(item), _without_origin(item))
 
+    def keep(self, item: Manifest) -> None:
+        """Applies an object and takes it for what it is from now on.
+
+        Raises:
+            ApiError: It is refused.
+        """
+        self._apply(item)
+
     def delete(self, item: Manifest) -> None:
         """Deletes an object."""
         self.api.delete(path_of(item))
 
     def restore(self, item: Manifest) -> None:
-        """Brings an object back to what it was when the mesh was started."""
+        """Brings an object back to what was kept."""
         self.apply(self._objects[path_of(item)])
 
     def object(self, kind: str, name: str) -> Manifest:
-        """Returns an object of Istio's as it was when the mesh was started."""
+        """Returns one of Istio's objects as it was kept."""
         (found,) = [
             item
             for item in self._objects.values()
@@ -184,8 +192,10 @@ def prepare_namespaces() -> None:
     RUN.mkdir(parents=True)
     for place in ("/run", "/tmp"):  # noqa: S108  it is what is covered
         _run(["mount", "-t", "tmpfs", "-o", "mode=1777", "mesh", place])
-    (RUN / "hosts").write_text("127.0.0.1 localhost\n", encoding="ascii")
-    _run(["mount", "--bind", str(RUN / "hosts"), "/etc/hosts"])
+    # Who is not in the file of names has none, and is told so at once: nobody listens where names are asked for.
+    for name, text in (("hosts", "127.0.0.1 localhost\n"), ("resolv.conf", "nameserver 127.0.0.1\n")):
+        (RUN / name).write_text(text, encoding="ascii")
+        _run(["mount", "--bind", str(RUN / name), f"/etc/{name}"])
     bridge = [f"link add {BRIDGE} type bridge", f"addr add {MAIN_ADDRESS}/16 dev {BRIDGE}", f"link set {BRIDGE} up"]
     configure_links(["link set lo up", *bridge])
 

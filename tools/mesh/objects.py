@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tools.deploy.render import NAMESPACE, Manifest, of_kind
-from tools.mesh.pods import Plan
+from tools.mesh.pods import GATEWAY_PORTS, Plan
 from tools.mesh.settings import ISTIO_NAMESPACE
 
 NODES: Mapping[str, str] = {"node-a": "zone-a", "node-b": "zone-b"}
 INGRESS = "ingress"
-INGRESS_PORTS: Mapping[str, int] = {"http2": 8080, "https": 8443}  # behind 80 and 443, as Istio's own chart has them
+INGRESS_PORTS: Mapping[str, int] = {"http2": GATEWAY_PORTS[80], "https": GATEWAY_PORTS[443]}
 _CORE = ("Namespace", "PriorityClass", "ServiceAccount", "Service")
 _CLUSTER_WIDE = ("Namespace", "Node", "PriorityClass")
 _EXCLUDED = "traffic.sidecar.istio.io/excludeInboundPorts"

@@ -22,6 +22,7 @@ from tools.mesh.settings import BRIDGE, ENVOY, MAIN_ADDRESS, PROGRAMS, PROXY_USE
 
 ADMIN_PORT, AGENT_PORT, STATUS_PORT = 15000, 15020, 15021
 _INBOUND_PORT, _OUTBOUND_PORT = 15006, 15001
+GATEWAY_PORTS: Mapping[int, int] = {80: 8080, 443: 8443}  # as Istio's own chart of an ingress gateway has them
 # Kubelet and Prometheus ask the agent on these, past the proxy, as Istio's injection has it.
 _PAST_THE_PROXY = (15090, STATUS_PORT, AGENT_PORT)
 _REFUSED = re.compile(
@@ -91,7 +92,9 @@ class Pod:
             token: The pod's token for istiod.
             root: The certificate of the mesh's authority.
         """
-        if not self.plan.is_gateway:
+        if self.plan.is_gateway:
+            self._balance_load()
+        else:
             self._capture()
         for path, content in (
             ("var/run/secrets/tokens/istio-token", token),
@@ -167,9 +170,8 @@ class Pod:
 
     def statistics(self, pattern: str) -> Mapping[str, int]:
         """Returns those of the proxy's counters and gauges whose names hold a regular expression."""
-        lines = self.ask("/stats").splitlines()
-        found = (line.rpartition(": ") for line in lines if re.search(pattern, line))
-        return {name: int(value) for name, _, value in found if value.isdigit()}
+        found = (line.rpartition(": ") for line in self.ask("/stats").splitlines())
+        return {name: int(value) for name, _, value in found if value.isdigit() and re.search(pattern, name)}
 
     def refused_updates(self) -> Sequence[str]:
         """Returns what the proxy was told and did not take."""
@@ -220,9 +222,23 @@ class Pod:
             *("-p", str(_OUTBOUND_PORT), "-z", str(_INBOUND_PORT), "-u", str(PROXY_USER_ID), "-m", "REDIRECT"),
             *("-i", "*", "-x", "", "-b", "*", "-d", past),
         ]
-        environment = program_environment({"GOMAXPROCS": "1"})
+        self._redirect(command, "")
+
+    def _balance_load(self) -> None:
+        """Does what a load balancer before an ingress gateway does: the ports that all know lead to the gateway's own."""
+        ports = ", ".join(f"{known} : {own}" for known, own in GATEWAY_PORTS.items())
+        rule = f"tcp dport {{ {', '.join(str(known) for known in GATEWAY_PORTS)} }} redirect to :tcp dport map {{ {ports} }}"
+        table = f"table ip balancer {{\n chain in {{ type nat hook prerouting priority -100;\n {rule}\n }}\n}}\n"
+        self._redirect(["nft", "-f", "-"], table)
+
+    def _redirect(self, command: Sequence[str], text: str) -> None:
         result = subprocess.run(
-            [*self._inside(), *command], env=environment, capture_output=True, text=True, check=False
+            [*self._inside(), *command],
+            env=program_environment({"GOMAXPROCS": "1"}),
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if result.returncode:
             raise MeshError(f"{self.plan.name}'s traffic cannot be redirected: {result.stdout}{result.stderr}")
