@@ -8,7 +8,9 @@ from __future__ import annotations
 import copy
 import dataclasses
 import os
+import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -31,6 +33,7 @@ from tests.support.mesh import (
     note,
     settles,
 )
+from tests.support.mesh_checks import CLOSED_PORT, STORE_PORT
 from tests.support.mesh_tokens import GOOD, make_tokens
 from tests.support.programs import open_folder, running
 from tools.deploy.render import NAMESPACE, render
@@ -95,7 +98,31 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]
             yield made
             for caller in callers.values():
                 caller.close()
+            mesh.api.close()
             note("memory, MiB", {name: round(mib) for name, mib in mesh.memory_mib().items() if mib >= 10})
+
+
+@pytest.fixture
+def outside() -> Iterator[None]:
+    """Something that listens outside the mesh: where the store would be, and where nothing should be."""
+    listeners = [socket.create_server((MAIN_ADDRESS, port)) for port in (STORE_PORT, CLOSED_PORT)]
+    for listener in listeners:
+        threading.Thread(target=_answer, args=(listener,), daemon=True).start()
+    yield
+    for listener in listeners:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+def _answer(listener: socket.socket) -> None:
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        with connection:
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\noutside")
 
 
 def _start_programs(mesh: Mesh) -> None:

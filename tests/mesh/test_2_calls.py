@@ -3,91 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from tests.support.deploy import SERVICES
-from tests.support.deploy_mesh import HEALTH, accounts, is_wanted, methods
-from tests.support.mesh import Answered, Call, Caller, Laboratory, Outcome, note, settles
-from tests.support.mesh_tokens import GOOD
+from tests.support.deploy_mesh import accounts
+from tests.support.mesh import Answered, Call, Laboratory, note, settles
+from tests.support.mesh_checks import APIS, edge_problems, edges
 from tools.deploy.render import NAMESPACE
 
-APIS = [name for name, row in SERVICES.items() if row["areas"]]
 _INFER = "/inference.GRPCInferenceService/ModelInfer"
 _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-_KEY = "/praxiscope.library.v1.AssetService/GetAsset"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Edge:
-    """A call that somebody might make.
-
-    Attributes:
-        account: Whose identity it is made with; empty for one of another namespace.
-        service: Whom it is made to.
-        method: What is called.
-        has_token: Whether a token of ours goes along.
-    """
-
-    account: str
-    service: str
-    method: str
-    has_token: bool
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether the code makes such a call, from the contracts and the clients alone."""
-        if self.account not in accounts():
-            return False
-        is_own = self.method == HEALTH or methods()[self.method][0] == self.service
-        return is_own and is_wanted(self.account, self.method, self.has_token)
-
-
-def edges(caller: Caller) -> list[Edge]:
-    """Returns every call that a caller might make to one of our services."""
-    plan = caller.pod.plan
-    account = plan.account if plan.namespace == NAMESPACE else ""
-    return [
-        Edge(account=account, service=service, method=method, has_token=has_token)
-        for service in APIS
-        for method in (*methods(), HEALTH)
-        for has_token in (False, True)
-    ]
-
-
-def call_of(edge: Edge, token: str) -> Call:
-    """Returns an edge as it is called: by the service's whole name, which is known in every namespace."""
-    metadata = (("authorization", f"Bearer {token}"),) if edge.has_token else ()
-    address = f"{edge.service}.{NAMESPACE}:{SERVICES[edge.service]['port']}"
-    return Call(address=address, method=edge.method, metadata=metadata)
-
-
-def make(caller: Caller, calls: Sequence[Call]) -> list[Outcome]:
-    """Makes calls; one that nobody answers, since this machine is busy, is made once more."""
-    found = caller.make(calls)
-    lost = [index for index, outcome in enumerate(found) if outcome.answered is Answered.NOBODY]
-    for index, outcome in zip(lost, caller.make([calls[index] for index in lost], at_once=2), strict=True):
-        found[index] = outcome
-    return found
-
-
-def edge_problems(laboratory: Laboratory, chosen: Sequence[str] | None = None) -> list[str]:
-    """Returns what is let through and should not be, or the other way round.
-
-    Args:
-        laboratory: The mesh.
-        chosen: The pods that call; all of them where nothing is said.
-    """
-    problems: list[str] = []
-    for name in laboratory.callers if chosen is None else chosen:
-        wanted = edges(laboratory.callers[name])
-        outcomes = make(laboratory.callers[name], [call_of(edge, laboratory.tokens[GOOD]) for edge in wanted])
-        for edge, outcome in zip(wanted, outcomes, strict=True):
-            if outcome.answered is not (Answered.SERVICE if edge.is_wanted else Answered.POLICY):
-                problems.append(f"{edge}: {outcome.code} {outcome.message!r} from {outcome.answered.value}")
-    return problems
+_NOTHING = "/tests.Nobody/Nothing"
 
 
 def _judged(laboratory: Laboratory) -> Mapping[str, int]:
@@ -131,7 +59,7 @@ def _others() -> Iterator[tuple[str, str, str, bool]]:
         yield account, "otel-collector:4317", _EXPORT, account in accounts() or account == "triton"
         for port in (SERVICES["gateway"]["port"], SERVICES["gateway"]["grpcPort"]):
             # The chart's own test of an installation asks the gateway as whoever brings schemas to their newest state.
-            yield account, f"gateway:{port}", _KEY, account == "stranger-praxiscope-migrate"
+            yield account, f"gateway:{port}", _NOTHING, account == "stranger-praxiscope-migrate"
 
 
 def test_the_model_server_the_collector_and_the_gateway_are_reached_by_theirs_alone(laboratory: Laboratory) -> None:

@@ -11,7 +11,9 @@ import grpc
 import pytest
 
 from praxiscope.library.v1 import asset_pb2, asset_service_pb2
+from tests.support.deploy import VALUES
 from tests.support.mesh import HOST, Laboratory
+from tests.support.mesh_checks import UNARY
 from tools.mesh.services import CREDENTIALS
 
 _LIST = "/praxiscope.library.v1.AssetService/ListAssets"
@@ -61,6 +63,17 @@ def test_the_same_host_takes_native_grpc(laboratory: Laboratory, credentials: di
         with pytest.raises(grpc.RpcError) as caught:
             ask(request, timeout=15)
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_a_variant_that_is_wanted_outside_is_had_inside(laboratory: Laboratory, credentials: dict[str, str]) -> None:
+    trusted = grpc.ssl_channel_credentials(laboratory.mesh.ingress_authority.read_bytes())
+    before = laboratory.counts("tracking-canary").get(UNARY, 0)
+    with grpc.secure_channel(f"{HOST}:443", trusted) as channel:
+        ask = channel.unary_unary(UNARY)
+        key = ("authorization", f"Bearer {credentials['api_key']}")
+        for _ in range(20):
+            assert ask(b"", metadata=(key, (VALUES["mesh"]["variantHeader"], "canary")), timeout=15) == b""
+    assert laboratory.counts("tracking-canary")[UNARY] == before + 20
 
 
 def test_what_is_not_encrypted_is_sent_to_what_is() -> None:

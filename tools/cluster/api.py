@@ -103,6 +103,12 @@ class Api:
         thread.start()
         return thread
 
+    def close(self) -> None:
+        """Ends the kept connection; the next question opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
     def _ask(
         self, method: str, path: str, body: Resource | None = None, *, content_type: str = "application/json"
     ) -> dict[str, Any]:
@@ -115,7 +121,7 @@ class Api:
             answer = self._connection.getresponse()
             text = answer.read()
         except (OSError, http.client.HTTPException):
-            self._connection = None
+            self.close()
             raise
         if answer.status >= 400:
             raise ApiError(f"{answer.status} {method} {path}: {text[:300].decode(errors='replace')}")
