@@ -1,12 +1,15 @@
 """The mesh lets through what the contracts and the clients in the code say, tries nothing again, and cuts no stream."""
 
 import copy
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from praxiscope_common.identity import VARIANT_KEY
 from praxiscope_common.tokens import AUDIENCE, ISSUER
 from tests.support import contracts
 from tests.support.deploy import SERVICES, VALUES, find, labels_of, rendered
@@ -175,6 +178,24 @@ def test_the_mesh_tries_nothing_again() -> None:
     for service in of_kind(rendered("prod"), "VirtualService"):
         for route in service["spec"]["http"]:
             assert route["retries"] == {"attempts": 0}, service["metadata"]["name"]
+    # Whom nothing is said of is tried again.
+    spoken_of = {host for item in of_kind(rendered("prod"), "VirtualService") for host in item["spec"]["hosts"]}
+    called = {
+        item["metadata"]["name"]
+        for item in of_kind(rendered("prod"), "Service")
+        if any(port["name"] != "http-metrics" for port in item["spec"]["ports"])
+    }
+    assert called - spoken_of == {"gateway"}  # which the ingress calls, by a host of its own
+
+
+def test_variants_are_chosen_by_what_the_code_passes_on() -> None:
+    assert VALUES["mesh"]["variantHeader"] == VARIANT_KEY
+
+
+def test_no_time_is_so_short_that_istio_refuses_it() -> None:
+    for item in rendered("prod"):
+        if ".istio.io/" in item["apiVersion"]:
+            assert not re.search(r"\b0(ms|s|m|h)\b", json.dumps(item["spec"])), item["metadata"]["name"]
 
 
 def test_streams_last_and_calls_end_a_little_after_the_services_own_time() -> None:
@@ -221,7 +242,7 @@ def test_every_destination_is_there() -> None:
             for target in route["route"]:
                 destination = target["destination"]
                 assert destination["host"] in services
-                assert destination.get("subset") in {None, *subsets[destination["host"]]}
+                assert destination.get("subset") in {None, *subsets.get(destination["host"], ())}
                 if "port" in destination:
                     ports = [port["port"] for port in services[destination["host"]]["spec"]["ports"]]
                     assert destination["port"]["number"] in ports

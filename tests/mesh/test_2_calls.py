@@ -10,11 +10,9 @@ import pytest
 from tests.support.deploy import SERVICES
 from tests.support.deploy_mesh import accounts
 from tests.support.mesh import Answered, Call, Laboratory, note, settles
-from tests.support.mesh_checks import APIS, edge_problems, edges
+from tests.support.mesh_checks import APIS, EXPORT, INFER, edge_problems, edges
 from tools.deploy.render import NAMESPACE
 
-_INFER = "/inference.GRPCInferenceService/ModelInfer"
-_EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _NOTHING = "/tests.Nobody/Nothing"
 
 
@@ -55,8 +53,8 @@ def _others() -> Iterator[tuple[str, str, str, bool]]:
         "stranger-praxiscope-migrate",
     ]
     for account in mesh_accounts:
-        yield account, "triton:7491", _INFER, account == "vision-inference"
-        yield account, "otel-collector:4317", _EXPORT, account in accounts() or account == "triton"
+        yield account, "triton:7491", INFER, account == "vision-inference"
+        yield account, "otel-collector:4317", EXPORT, account in accounts() or account == "triton"
         for port in (SERVICES["gateway"]["port"], SERVICES["gateway"]["grpcPort"]):
             # The chart's own test of an installation asks the gateway as whoever brings schemas to their newest state.
             yield account, f"gateway:{port}", _NOTHING, account == "stranger-praxiscope-migrate"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import sys
 import time
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.mesh_checks import (
     EJECTION_S,
     STILL,
     STREAM,
+    UNARY,
     asked,
     call,
     egress_problems,
@@ -25,6 +27,8 @@ from tests.support.mesh_checks import (
     twin_problems,
     variant_problems,
 )
+from tests.support.mesh_tokens import GOOD
+from tools.devstack.settings import CHECKOUT, inherited_environment
 
 
 def test_the_canary_gets_its_share(laboratory: Laboratory) -> None:
@@ -39,6 +43,22 @@ def test_who_asks_for_the_canary_gets_it(laboratory: Laboratory) -> None:
 
 def test_the_mesh_tries_nothing_again(laboratory: Laboratory) -> None:
     assert repeat_problems(laboratory) == []
+
+
+@pytest.mark.parametrize(("may_repeat", "tries"), [("yes", 5), ("no", 1)])
+def test_our_own_clients_try_again_what_may_be_repeated(laboratory: Laboratory, may_repeat: str, tries: int) -> None:
+    """In one layer: what the mesh tried again would multiply with it. The canary is had by the variant that our services pass on."""
+    command = [sys.executable, "-m", "tests.support.mesh_repeat", "tracking:7440", UNARY, laboratory.tokens[GOOD]]
+    environment = {**inherited_environment(), "PYTHONPATH": str(CHECKOUT)}
+    before = laboratory.counts("tracking-canary").get(UNARY, 0)
+    laboratory.tell("tracking-canary", "down")
+    try:
+        with laboratory.mesh.pods["gateway"].talk(command, environment) as process:
+            said, _ = process.communicate(f"{may_repeat}\n", timeout=30)
+    finally:
+        laboratory.tell("tracking-canary", "up")
+    assert said == "UNAVAILABLE\n"
+    assert laboratory.counts("tracking-canary")[UNARY] - before == tries
 
 
 def test_a_unary_call_ends_at_its_time(laboratory: Laboratory) -> None:
