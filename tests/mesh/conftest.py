@@ -88,14 +88,20 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]
         with running(part, place / "postgres.log", services.DATABASE_OPTIONS):
             started_s = time.monotonic()
             services.prepare_database(settings, secrets, manifests)
-            _start_programs(mesh)
+            processes = _start_programs(mesh)
             note(
                 "database, migrations and our services behind their proxies, s", round(time.monotonic() - started_s, 1)
             )
             callers = {name: Caller(pod) for name, pod in mesh.pods.items() if not pod.plan.is_gateway}
-            made = Laboratory(mesh=mesh, manifests=manifests, callers=callers, tokens=make_tokens())
+            made = Laboratory(
+                mesh=mesh, manifests=manifests, callers=callers, tokens=make_tokens(), processes=processes
+            )
             _have_keys_fetched(made)
             yield made
+            note(
+                "time of a processor, s",
+                {name: round(used_s) for name, used_s in mesh.processor_s().items() if used_s >= 1},
+            )
             for caller in callers.values():
                 caller.close()
             mesh.api.close()
@@ -125,17 +131,20 @@ def _answer(listener: socket.socket) -> None:
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\noutside")
 
 
-def _start_programs(mesh: Mesh) -> None:
+def _start_programs(mesh: Mesh) -> dict[str, int]:
+    """Starts what stands behind the proxies; returns the processes of our own services."""
+    processes: dict[str, int] = {}
     for name, pod in mesh.pods.items():
         if name in _STAND_INS:
             port = pod.plan.ports.get("grpc") or pod.plan.ports["otlp-grpc"]
             words = [sys.executable, "-m", "tests.support.mesh_stand_in", name, f"0.0.0.0:{port}", str(CONTROL_PORT)]
             pod.start("service", words, {**inherited_environment(), "PYTHONPATH": str(CHECKOUT)})
         elif name in SERVICES:
-            services.start_service(pod)
+            processes[name] = services.start_service(pod)
     for name, pod in mesh.pods.items():
         if name in SERVICES:
             services.wait_for_service(pod)
+    return processes
 
 
 def _have_keys_fetched(laboratory: Laboratory) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import collections
+import os
+import signal
 import sys
 import time
 
 import pytest
 
-from tests.support.mesh import MAX_REQUESTS, UNARY_TIMEOUT_S, WAIT_TIMEOUT_S, Laboratory, note, settles
+from tests.support.mesh import MAX_REQUESTS, UNARY_TIMEOUT_S, WAIT_TIMEOUT_S, Answered, Laboratory, note, settles
 from tests.support.mesh_checks import (
     CALL_COUNT,
     CLOSED_PORT,
@@ -29,6 +31,7 @@ from tests.support.mesh_checks import (
 )
 from tests.support.mesh_tokens import GOOD
 from tools.devstack.settings import CHECKOUT, inherited_environment
+from tools.mesh import services
 
 
 def test_the_canary_gets_its_share(laboratory: Laboratory) -> None:
@@ -90,13 +93,30 @@ def test_a_pod_that_fails_is_left_alone_and_comes_back(laboratory: Laboratory) -
     assert EJECTION_S - 1 < away_s < EJECTION_S + 10
 
 
-def test_calls_stay_in_the_callers_zone(laboratory: Laboratory) -> None:
-    wanted = [call(laboratory, "rendering:7480", STILL)] * 100
-    near = collections.Counter(outcome.stand_in for outcome in laboratory.callers["gateway"].make(wanted))
-    assert near == {"": 100}
-    # The control: the other zone's pod is known, and answers for the service.
-    counts = laboratory.mesh.pods["gateway"].statistics(r"\|stable\|rendering\..*membership_healthy$")
-    assert list(counts.values()) == [2, 2]
+def _zone_problems(laboratory: Laboratory, expected: str) -> list[str]:
+    """Returns whether another pod answers for rendering than the one that is expected: the real one, or the other zone's stand-in."""
+    outcomes = laboratory.callers["gateway"].make([call(laboratory, "rendering:7480", STILL)] * 100)
+    counts = collections.Counter(
+        outcome.stand_in if outcome.answered is Answered.SERVICE else "nobody" for outcome in outcomes
+    )
+    return [] if counts == {expected: 100} else [str(dict(counts))]
+
+
+def test_calls_stay_in_the_callers_zone_until_nobody_answers_there(laboratory: Laboratory) -> None:
+    assert _zone_problems(laboratory, "") == []
+    os.kill(laboratory.processes["rendering"], signal.SIGKILL)
+    started_s = time.monotonic()
+    try:
+        assert settles(lambda: _zone_problems(laboratory, "rendering-far")) == []
+        note(
+            "from the end of a zone's only pod to the other zone answering every call, s",
+            round(time.monotonic() - started_s, 1),
+        )
+    finally:
+        pod = laboratory.mesh.pods["rendering"]
+        laboratory.processes["rendering"] = services.start_service(pod)
+        services.wait_for_service(pod)
+    assert settles(lambda: _zone_problems(laboratory, ""), timeout_s=90) == []
 
 
 @pytest.mark.usefixtures("outside")

@@ -136,12 +136,14 @@ class Laboratory:
         manifests: The chart's objects.
         callers: A caller in each pod, by its name.
         tokens: Tokens, by what is right or wrong with them.
+        processes: The process of each of our services, by its pod.
     """
 
     mesh: Mesh
     manifests: Sequence[Manifest]
     callers: Mapping[str, Caller]
     tokens: Mapping[str, str]
+    processes: dict[str, int]
 
     def counts(self, pod: str) -> Mapping[str, int]:
         """Returns how many calls of each method a stand-in has got."""

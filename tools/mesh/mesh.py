@@ -17,9 +17,11 @@ from tools.deploy.render import Manifest
 from tools.mesh import control_plane
 from tools.mesh.objects import INGRESS, endpoints, for_api_server, is_of_istio, path_of, pod_objects, surroundings
 from tools.mesh.pods import Plan, Pod, configure_links
-from tools.mesh.settings import BRIDGE, ISTIOD, MAIN_ADDRESS, RUN, MeshError
+from tools.mesh.settings import BRIDGE, COVERED, ISTIOD, MAIN_ADDRESS, RUN, MeshError
 
 _MIB = 1 << 20
+# Of /proc/…/stat (proc_pid_stat), counted from the field after the name: pages that are resident; time of its own and of those that it has waited for.
+_RESIDENT, _TIMES = 21, slice(11, 15)
 Say = Callable[[str], None]
 
 
@@ -146,17 +148,11 @@ class Mesh:
 
     def memory_mib(self) -> Mapping[str, float]:
         """Returns what is resident, by program, of all that runs in these namespaces."""
-        used: dict[str, float] = {}
-        for folder in Path("/proc").iterdir():
-            if not folder.name.isdigit():
-                continue
-            try:
-                name = (folder / "comm").read_text(encoding="utf-8").strip()
-                pages = int((folder / "statm").read_text(encoding="ascii").split()[1])
-            except OSError:
-                continue  # it has just ended
-            used[name] = used.get(name, 0.0) + pages * os.sysconf("SC_PAGE_SIZE") / _MIB
-        return dict(sorted(used.items(), key=lambda entry: -entry[1]))
+        return _by_program(lambda fields: int(fields[_RESIDENT]) * os.sysconf("SC_PAGE_SIZE") / _MIB)
+
+    def processor_s(self) -> Mapping[str, float]:
+        """Returns how much of a processor's time programs have taken, by program, of all that still runs in these namespaces."""
+        return _by_program(lambda fields: sum(map(int, fields[_TIMES])) / os.sysconf("SC_CLK_TCK"))
 
     def _announce(self, plan: Plan) -> None:
         pod, status = pod_objects(plan)
@@ -190,7 +186,7 @@ def prepare_namespaces() -> None:
     """Lays folders of ours over what programs write to, and makes the bridge that pods are on; for a process that is alone in its namespaces."""
     shutil.rmtree(RUN, ignore_errors=True)
     RUN.mkdir(parents=True)
-    for place in ("/run", "/tmp"):  # noqa: S108  it is what is covered
+    for place in COVERED:
         _run(["mount", "-t", "tmpfs", "-o", "mode=1777", "mesh", place])
     # Who is not in the file of names has none, and is told so at once: nobody listens where names are asked for.
     for name, text in (("hosts", "127.0.0.1 localhost\n"), ("resolv.conf", "nameserver 127.0.0.1\n")):
@@ -198,6 +194,20 @@ def prepare_namespaces() -> None:
         _run(["mount", "--bind", str(RUN / name), f"/etc/{name}"])
     bridge = [f"link add {BRIDGE} type bridge", f"addr add {MAIN_ADDRESS}/16 dev {BRIDGE}", f"link set {BRIDGE} up"]
     configure_links(["link set lo up", *bridge])
+
+
+def _by_program(read: Callable[[Sequence[str]], float]) -> Mapping[str, float]:
+    """Adds up something of the fields of `/proc/…/stat` after the name, by program; the most comes first."""
+    found: dict[str, float] = {}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            name, _, rest = (folder / "stat").read_text(encoding="utf-8").partition("(")[2].rpartition(")")
+        except OSError:
+            continue  # it has just ended
+        found[name] = found.get(name, 0.0) + read(rest.split())
+    return dict(sorted(found.items(), key=lambda entry: -entry[1]))
 
 
 def _without_origin(item: Manifest) -> Manifest:

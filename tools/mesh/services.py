@@ -104,12 +104,12 @@ def prepare_database(settings: Settings, secrets: StackSecrets, manifests: Seque
             raise MeshError(f"{name} failed: {(result.stdout + result.stderr).strip()[-2000:]}")
 
 
-def start_service(pod: Pod) -> None:
-    """Starts the program of a pod of the chart with the chart's own command and variables; does not wait for it."""
+def start_service(pod: Pod) -> int:
+    """Starts the program of a pod of the chart with the chart's own command and variables and returns its process; does not wait for it."""
     (container,) = _containers(pod)
     words = container["command"]
     command = [str(CHECKOUT / "bin" / "gateway")] if words[0] == "/app/gateway" else [sys.executable, *words[1:]]
-    pod.start("service", command, _environment(container))
+    return pod.start("service", command, _environment(container))
 
 
 def wait_for_service(pod: Pod) -> None:

@@ -21,6 +21,7 @@ MAIN_ADDRESS = "10.244.0.1"  # of what is outside the mesh: the control plane, t
 SERVICE_RANGE = "10.96.0.0/16"
 ISTIO_NAMESPACE = "istio-system"
 ISTIOD = f"istiod.{ISTIO_NAMESPACE}.svc"
+COVERED = ("/run", "/tmp")  # noqa: S108  folders that programs write to; ours are laid over them
 PROXY_USER_ID = 1337  # whose traffic Istio's rules leave alone
 _NEEDED = ("ip", "mount", "nsenter", "unshare")
 
@@ -43,4 +44,7 @@ def missing_here() -> Sequence[str]:
     closed = [str(parent) for parent in (CHECKOUT, *CHECKOUT.parents) if not parent.stat().st_mode & 0o001]
     if closed:
         lacks.append(f"proxies run as another user, who cannot enter {', '.join(closed)}")
+    covered = [place for place in COVERED if CHECKOUT.is_relative_to(place)]
+    if covered:
+        lacks.append(f"{covered[0]} is covered for what runs here, and this checkout lies below it")
     return lacks
