@@ -173,6 +173,12 @@ def test_tokens_are_those_of_auth() -> None:
         assert is_checked == bool(row["areas"])  # the gateway also takes keys and cookies, and makes tokens of them
 
 
+def test_another_address_has_the_keys_fetched_anew(tmp_path: Path) -> None:
+    address = f"https://{VALUES['mesh']['ingress']['host']}/v1/auth/keys#again"
+    (found,) = of_kind(render("prod", values={"mesh": {"jwksUri": address}}, folder=tmp_path), "RequestAuthentication")
+    assert found["spec"]["jwtRules"][0]["jwksUri"] == address
+
+
 def test_the_mesh_tries_nothing_again() -> None:
     # Clients do (praxiscope_common.client); without a word Istio tries twice more, and a second layer multiplies.
     for service in of_kind(rendered("prod"), "VirtualService"):

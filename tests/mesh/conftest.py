@@ -50,10 +50,13 @@ if not os.environ.get("PRAXISCOPE_TEST_MESH"):
 _CREDENTIAL = "praxiscope-tls"
 # A second pod of a service, in the same zone or in another; each is a stand-in.
 _TWINS = {"editing-twin": ("editing", "node-a"), "rendering-far": ("rendering", "node-b")}
-_STAND_INS = ("tracking-canary", "triton", "otel-collector", *_TWINS)
+_STAND_INS = ("tracking-canary", "library-canary", "triton", "otel-collector", *_TWINS)
 VALUES: dict[str, Any] = {
     "namespace": {"create": True},
-    "services": {"tracking": {"canary": {"tag": "0.2.0", "weight": 10, "replicas": 1}}},
+    "services": {
+        "tracking": {"canary": {"tag": "0.2.0", "weight": 10, "replicas": 1}},
+        "library": {"canary": {"tag": "0.2.0", "weight": 0, "replicas": 1}},  # for whoever asks for it, and nobody else
+    },
     "mesh": {"unaryTimeoutS": UNARY_TIMEOUT_S, "waitTimeoutS": WAIT_TIMEOUT_S, "maxRequests": MAX_REQUESTS},
     "database": {"host": services.DATABASE_HOST, "port": services.DATABASE_PORT, "tlsMode": "disable"},
     "store": {"endpointUrl": "http://store.outside.example:9000", "host": "store.outside.example", "port": 9000},

@@ -19,7 +19,7 @@ _NOTHING = "/tests.Nobody/Nothing"
 def _judged(laboratory: Laboratory) -> Mapping[str, int]:
     """Returns how many calls the proxies of our services have let through and refused."""
     found = dict.fromkeys(("allowed", "denied"), 0)
-    for service in (*APIS, "tracking-canary", "editing-twin", "rendering-far"):
+    for service in (*APIS, "tracking-canary", "library-canary", "editing-twin", "rendering-far"):
         port = laboratory.mesh.pods[service].plan.ports["grpc"]
         for name, value in (
             laboratory.mesh.pods[service].statistics(rf"inbound_0\.0\.0\.0_{port};\.rbac\.(a|d)").items()

@@ -18,6 +18,7 @@ from tests.support.mesh_checks import (
     STILL,
     STREAM,
     UNARY,
+    WAIT,
     asked,
     call,
     egress_problems,
@@ -66,6 +67,22 @@ def test_our_own_clients_try_again_what_may_be_repeated(laboratory: Laboratory, 
 
 def test_a_unary_call_ends_at_its_time(laboratory: Laboratory) -> None:
     assert timeout_problems(laboratory) == []
+
+
+def test_a_call_that_waits_may_take_longer_but_not_for_ever(laboratory: Laboratory) -> None:
+    caller = laboratory.callers["gateway"]
+    wishes = (f"sleep={UNARY_TIMEOUT_S + 1}", f"sleep={WAIT_TIMEOUT_S + 2}")
+    longer, too_long = caller.make(
+        [call(laboratory, "library:7420", WAIT, to_canary=True, wish=wish) for wish in wishes]
+    )
+    assert (longer.code, longer.stand_in) == ("OK", "library-canary")
+    assert too_long.code in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
+    assert WAIT_TIMEOUT_S - 0.2 <= too_long.elapsed_s <= WAIT_TIMEOUT_S + 1
+
+
+def test_a_canary_without_a_share_gets_who_asks_for_it_and_nobody_else(laboratory: Laboratory) -> None:
+    wanted = [call(laboratory, "library:7420", WAIT)] * 300
+    assert {outcome.stand_in for outcome in laboratory.callers["gateway"].make(wanted)} == {""}
 
 
 @pytest.mark.parametrize("wish", [f"sleep={UNARY_TIMEOUT_S + 1}", f"stream={WAIT_TIMEOUT_S + 2}"])

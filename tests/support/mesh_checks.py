@@ -176,6 +176,7 @@ _FAILING = (
     ("vision-inference", "triton", "triton:7491", INFER),
     ("triton", "otel-collector", "otel-collector:4317", "/tests.Nobody/Export"),  # all others really send traces
 )
+WAIT = "/praxiscope.library.v1.OperationService/WaitOperation"
 _EDIT = "/praxiscope.editing.v1.EditService/GetEditStack"
 STILL = "/praxiscope.rendering.v1.RenderingService/RenderStill"
 _CANARY_SHARE = 0.1
