@@ -4,7 +4,7 @@ VENV := .venv/bin
 PYTEST := $(VENV)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-development setup-poses up down status logs demo demo-worlds test test-unit test-contract test-integration test-e2e test-deploy test-cluster cluster cluster-down manifests images golden proto proto-check fmt lint types arch bench chaos fuzz picture console-pictures accuracy licences locks clean
+.PHONY: help setup setup-development setup-poses up down status logs demo demo-worlds test test-unit test-contract test-integration test-e2e test-deploy test-cluster test-mesh cluster cluster-down manifests images golden proto proto-check fmt lint types arch bench chaos fuzz picture console-pictures accuracy licences locks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,10 @@ cluster-down: ## End it; nothing of it stays
 
 test-cluster: setup-development ## Install the chart with our images into such a Kubernetes and try it; needs root
 	@$(PYTHON) -m tools.setup deploy && $(VENV)/python -m tools.deploy images && PRAXISCOPE_TEST_CLUSTER=1 $(PYTEST) -p no:randomly -q -s tests/cluster
+
+test-mesh: setup-development ## Have Istio compile the chart's mesh and Envoy enforce it in front of our services; needs root, and 20 minutes the first time
+	@$(PYTHON) -m tools.setup deploy && $(PYTHON) -m tools.setup mesh && $(VENV)/python -m tools.mesh build
+	@PRAXISCOPE_TEST_MESH=1 $(VENV)/python -m tools.mesh run $(PYTEST) -p no:randomly -q -s tests/mesh
 
 proto: ## Generate the contracts' code
 	@bash tools/contracts/generate.sh

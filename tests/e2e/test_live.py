@@ -81,12 +81,20 @@ async def test_a_websocket_ends_with_the_errors_code(stack: RunningStack, messag
         assert await socket.closed() == code
 
 
-async def test_a_websocket_without_a_credential_is_refused_in_its_first_message(stack: RunningStack) -> None:
+@pytest.mark.parametrize("credential", ["", "a.b.c"], ids=["none", "broken"])
+async def test_a_websocket_without_a_credential_that_holds_is_not_opened(stack: RunningStack, credential: str) -> None:
+    from tests.e2e.websocket import RefusedError, connect
+
+    with pytest.raises(RefusedError, match=" 401 "):
+        async with connect(stack.url, "/v1/live:track", credential):
+            pass
+
+
+async def test_a_websocket_for_a_project_that_is_not_the_callers_is_refused_in_its_first_message(
+    stack: RunningStack,
+) -> None:
     from tests.e2e.websocket import connect
 
-    async with connect(stack.url, "/v1/live:track", "") as socket:
-        await socket.send(start(stack))
-        assert await socket.closed() == 4000 + grpc.StatusCode.UNAUTHENTICATED.value[0]
     async with connect(stack.url, "/v1/live:track", stack.credentials["api_key"]) as socket:
         await socket.send(start(stack, "projects/aaaaaaaaaaaaaaaaaaaaaaaaaa"))
         assert await socket.closed() == 4000 + grpc.StatusCode.NOT_FOUND.value[0]

@@ -11,6 +11,10 @@ from urllib.parse import urlsplit
 _BINARY, _CLOSE, _PING, _PONG = 2, 8, 9, 10
 
 
+class RefusedError(Exception):
+    """The other side opens no WebSocket; the message is the head of its answer."""
+
+
 class Socket:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
@@ -59,7 +63,9 @@ async def connect(url: str, path: str, credential: str) -> AsyncIterator[Socket]
         lines.append(f"Authorization: Bearer {credential}")
     writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
-    assert b" 101 " in head.splitlines()[0], head
+    if b" 101 " not in head.splitlines()[0]:
+        writer.close()
+        raise RefusedError(head.decode(errors="replace"))
     try:
         yield Socket(reader, writer)
     finally:

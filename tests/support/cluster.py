@@ -287,9 +287,14 @@ class Load:
 
 def note(name: str, value: object) -> None:
     """Writes down a measurement, for docs/kubernetes-proof.md, and prints it."""
-    held = json.loads(_NOTES.read_text(encoding="utf-8")) if _NOTES.is_file() else {}
+    record(_NOTES, name, value)
+
+
+def record(notes: Path, name: str, value: object) -> None:
+    """Adds a measurement to a file of them, and prints it."""
+    held = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {}
     held[name] = value
-    _NOTES.write_text(json.dumps(held, indent=1), encoding="utf-8")
+    notes.write_text(json.dumps(held, indent=1), encoding="utf-8")
     print(f"\n  {name}: {value}", flush=True)
 
 

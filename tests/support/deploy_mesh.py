@@ -5,10 +5,16 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from tests.support.deploy import matches
-from tools.deploy.render import Manifest, of_kind
+from praxiscope_common.service_calls import CALLS, IDENTITY_CALLS
+from tests.support import contracts
+from tests.support.deploy import SERVICES, matches
+from tools.deploy.render import NAMESPACE, Manifest, of_kind
+
+HEALTH = "/grpc.health.v1.Health/Check"
+_OPERATIONS = "google.longrunning.Operations"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +34,42 @@ class Call:
     has_token: bool
     port: int = 0
     headers: tuple[tuple[str, str], ...] = ()
+
+
+def principal(account: str) -> str:
+    """Returns the identity of one of our accounts."""
+    return f"cluster.local/ns/{NAMESPACE}/sa/{account}"
+
+
+@cache
+def methods() -> dict[str, tuple[str, bool]]:
+    """Returns each method's service, and whether the contract wants a token for it."""
+    owners = {area: service for service, row in SERVICES.items() for area in row["areas"]}
+    found = {
+        f"/{method.containing_service.full_name}/{method.name}": (
+            owners[method.containing_service.full_name.split(".")[1]],
+            contracts.access(method).permission != "public",
+        )
+        for method in contracts.methods()
+    }
+    return found | {f"/{_OPERATIONS}/{method.name}": ("library", True) for method in contracts.FOREIGN_SERVICE.methods}
+
+
+@cache
+def accounts() -> dict[str, str]:
+    """Returns whose identity each account is."""
+    own = {service: service for service in SERVICES}
+    return own | {f"{service}-work": service for service, row in SERVICES.items() if "work" in row}
+
+
+def is_wanted(account: str, method: str, has_token: bool) -> bool:
+    """Returns whether the code makes such a call, from the contracts and the clients alone."""
+    service = accounts()[account]
+    if service == "gateway":
+        return method == HEALTH or has_token or not methods()[method][1]
+    if method in IDENTITY_CALLS:
+        return service != "auth"
+    return has_token and method in CALLS[service.replace("-", "_")]
 
 
 def is_let_in(manifests: Sequence[Manifest], labels: Mapping[str, str], call: Call) -> bool:

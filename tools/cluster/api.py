@@ -1,4 +1,4 @@
-"""A small client of the API server, for our own agent: lists, watches, creates, deletes. No package is needed, so that the agent starts in a moment."""
+"""A small client of the API server, for our own agents: lists, watches, makes, changes, deletes. No package is needed, so that an agent starts in a moment."""
 
 from __future__ import annotations
 
@@ -47,6 +47,31 @@ class Api:
             if not str(error).startswith("409"):
                 raise
 
+    def ask_for(self, path: str, item: Resource) -> dict[str, Any]:
+        """Posts something that is answered and not kept, as a request for a token is."""
+        return self._ask("POST", path, item)
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Returns an object."""
+        return self._ask("GET", path)
+
+    def apply(self, path: str, item: Resource) -> dict[str, Any]:
+        """Makes an object, or brings it to what is given, whoever changed it before.
+
+        Args:
+            path: Of the object, or of its status.
+            item: All that we say of it; what we said before and say no more goes.
+
+        Raises:
+            ApiError: It is refused.
+        """
+        kind = "application/apply-patch+yaml"  # JSON is YAML
+        place = f"{path}?fieldManager=praxiscope&force=true"
+        try:
+            return self._ask("PATCH", place, item, content_type=kind)
+        except (OSError, http.client.HTTPException):  # a kept connection was closed meanwhile; twice is as good as once
+            return self._ask("PATCH", place, item, content_type=kind)
+
     def delete(self, path: str) -> None:
         """Deletes an object; one that is gone is no error."""
         try:
@@ -78,9 +103,17 @@ class Api:
         thread.start()
         return thread
 
-    def _ask(self, method: str, path: str, body: Resource | None = None) -> dict[str, Any]:
+    def close(self) -> None:
+        """Ends the kept connection; the next question opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _ask(
+        self, method: str, path: str, body: Resource | None = None, *, content_type: str = "application/json"
+    ) -> dict[str, Any]:
         content = None if body is None else json.dumps(body)
-        headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
+        headers = self._headers if body is None else {**self._headers, "Content-Type": content_type}
         if self._connection is None:
             self._connection = self._connect(timeout_s=_TIMEOUT_S)
         try:
@@ -88,7 +121,7 @@ class Api:
             answer = self._connection.getresponse()
             text = answer.read()
         except (OSError, http.client.HTTPException):
-            self._connection = None
+            self.close()
             raise
         if answer.status >= 400:
             raise ApiError(f"{answer.status} {method} {path}: {text[:300].decode(errors='replace')}")

@@ -35,11 +35,13 @@ class Subject:
         common_name: Its name; Kubernetes takes it for a user's.
         organization: Its group, if any.
         hosts: Names and addresses that it answers at.
+        uris: Identities of another kind, as a mesh has them.
     """
 
     common_name: str
     organization: str = ""
     hosts: Sequence[str] = ()
+    uris: Sequence[str] = ()
 
 
 class Authority:
@@ -65,8 +67,11 @@ class Authority:
         if subject.organization:
             attributes.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, subject.organization))
         builder = self._begin(x509.Name(attributes), key.public_key())
-        if subject.hosts:
-            names = [_general_name(host) for host in subject.hosts]
+        names = [
+            *map(_general_name, subject.hosts),
+            *map(x509.UniformResourceIdentifier, subject.uris),
+        ]
+        if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         self._write(name, key, builder.sign(self._key, hashes.SHA256()))
 

@@ -69,21 +69,28 @@ IMAGES: Mapping[str, str] = {
 }
 
 
-def build_components() -> None:
+def build_components(
+    components: Sequence[Component] = COMPONENTS, *, modules: Path = _MODULES, folder: Path = FOLDER
+) -> None:
     """Builds what is not built yet, one after another; 10 to 15 minutes of a processor the first time.
+
+    Args:
+        components: What.
+        modules: Where their modules are.
+        folder: Where the programs go, below `bin`.
 
     Raises:
         ClusterError: There is no Go, or a build fails.
     """
-    go = _find_go()
-    PROGRAMS.mkdir(parents=True, exist_ok=True)
-    for component in COMPONENTS:
-        program, marker = PROGRAMS / component.name, FOLDER / "built" / component.name
-        digest = _digest(component)
+    go = find_go()
+    (folder / "bin").mkdir(parents=True, exist_ok=True)
+    for component in components:
+        program, marker = folder / "bin" / component.name, folder / "built" / component.name
+        digest = _digest(component, modules / component.module)
         if program.is_file() and marker.is_file() and marker.read_text(encoding="ascii") == digest:
             continue
         started_s, before_s = time.monotonic(), _children_s()
-        _build(go, component, program)
+        _build(go, component, modules / component.module, program)
         marker.parent.mkdir(parents=True, exist_ok=True)
         marker.write_text(digest, encoding="ascii")
         sys.stdout.write(
@@ -103,7 +110,7 @@ def write_images() -> None:
         )
 
 
-def _build(go: str, component: Component, program: Path) -> None:
+def _build(go: str, component: Component, module: Path, program: Path) -> None:
     environment = {**os.environ, "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-mod=readonly -buildvcs=false"}
     if component.is_static:
         environment["CGO_ENABLED"] = "0"
@@ -111,24 +118,22 @@ def _build(go: str, component: Component, program: Path) -> None:
         *("nice", "-n", "5", go, "build", "-trimpath", f"-ldflags=-s -w{component.flags}"),
         *("-o", f"{program}.new", component.package),
     ]
-    result = subprocess.run(
-        command, cwd=_MODULES / component.module, env=environment, capture_output=True, text=True, check=False
-    )
+    result = subprocess.run(command, cwd=module, env=environment, capture_output=True, text=True, check=False)
     if result.returncode:
         raise ClusterError(f"{component.name} could not be built:\n{(result.stdout + result.stderr).strip()[-3000:]}")
     os.replace(f"{program}.new", program)
 
 
-def _digest(component: Component) -> str:
+def _digest(component: Component, module: Path) -> str:
     digest = hashlib.sha256(repr(component).encode())
     for name in ("go.mod", "go.sum", "main.go"):
-        path = _MODULES / component.module / name
+        path = module / name
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _find_go() -> str:
+def find_go() -> str:
     """Returns the machine's Go, or the one that set-up took out of a wheel."""
     candidates: Sequence[str | None] = (
         shutil.which("go"),

@@ -25,7 +25,7 @@ from prometheus_client import generate_latest
 from praxiscope.library.v1 import operation_service_pb2
 from praxiscope_common import client
 from praxiscope_common.errors import DeadlineError, DomainError, InternalError, PreconditionError, UnavailableError
-from praxiscope_common.identity import CallContext, call_context, current_call
+from praxiscope_common.identity import VARIANT_KEY, CallContext, call_context, current_call
 from praxiscope_common.server.pipeline import ServerPipeline
 from praxiscope_common.server.runtime import LIVENESS, ServerConfig, create_server
 from praxiscope_common.server.stages import deadline_stage, telemetry_stage
@@ -216,18 +216,19 @@ async def test_a_call_without_a_deadline_gets_one() -> None:
     await server.server.stop(0)
 
 
-async def test_a_call_made_during_a_call_inherits_what_is_left_of_its_time_and_its_request_id(
+async def test_a_call_made_during_a_call_inherits_what_is_left_of_its_time_its_request_id_and_its_variant(
     echo: tuple[Echo, grpc.aio.Channel],
 ) -> None:
     service, channel = echo
     loop = asyncio.get_running_loop()
-    outer = CallContext(request_id="req-7", deadline_s=loop.time() + 0.5)
+    outer = CallContext(request_id="req-7", deadline_s=loop.time() + 0.5, variant="canary")
     slow = channel.unary_unary("/tests.Echo/unary_unary")
     started_s = time.monotonic()
     with call_context(outer), pytest.raises(DeadlineError):
         await client.call(slow, b"slow", timeout_s=30)
     assert time.monotonic() - started_s < 2
     assert service.seen[0].request_id == "req-7"
+    assert service.seen[0].variant == "canary"
     assert service.seen[0].deadline_s == pytest.approx(outer.deadline_s, abs=0.2)
 
 
@@ -269,10 +270,11 @@ async def test_calls_are_counted_by_method_kind_and_status(
     ("offered", "is_kept"), [("abc-DEF_123", True), ("", False), ("a b", False), ("x" * 65, False), ('"}', False)]
 )
 async def test_a_harmless_request_id_is_kept(echo: tuple[Echo, grpc.aio.Channel], offered: str, is_kept: bool) -> None:
-    await ask(echo[1], "unary_unary", b"x", metadata=(("x-request-id", offered),))
+    await ask(echo[1], "unary_unary", b"x", metadata=(("x-request-id", offered), (VARIANT_KEY, offered)))
     got = echo[0].seen[0].request_id
     assert (got == offered) is is_kept
     assert len(got) >= 8
+    assert echo[0].seen[0].variant == (offered if is_kept else "")
 
 
 async def test_a_handler_of_an_unknown_method_stays_unknown() -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import grpc
 
 from praxiscope_common.errors import DeadlineError, UnavailableError
-from praxiscope_common.identity import current_call
+from praxiscope_common.identity import VARIANT_KEY, current_call
 from praxiscope_common.status import from_rpc_error
 from praxiscope_common.telemetry.traces import inject_trace
 
@@ -125,4 +125,6 @@ def _metadata(token: str | None) -> tuple[tuple[str, str], ...]:
         metadata.append(("authorization", f"Bearer {token}"))
     if context.request_id:
         metadata.append(("x-request-id", context.request_id))
+    if context.variant:
+        metadata.append((VARIANT_KEY, context.variant))
     return tuple(metadata)

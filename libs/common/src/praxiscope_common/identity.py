@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 from praxiscope_common.errors import UnauthenticatedError
 
+VARIANT_KEY = "x-praxiscope-variant"
+"""What a mesh chooses one of two versions of a service by; it goes along with every call made on the way."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
@@ -45,11 +48,13 @@ class CallContext:
         request_id: Names the request in every log line and answer.
         caller: Who calls; None where no token was needed and none was sent.
         deadline_s: When the call's time is over, on the event loop's clock; None where there is no end.
+        variant: Which of two versions of a service the caller wants; empty where that is left to the mesh.
     """
 
     request_id: str = ""
     caller: Caller | None = None
     deadline_s: float | None = None
+    variant: str = ""
 
 
 _current: ContextVar[CallContext] = ContextVar("praxiscope_call", default=CallContext())  # noqa: B039  the value is frozen

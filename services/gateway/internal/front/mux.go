@@ -101,6 +101,9 @@ func callMetadata(r *http.Request, clientAddress func(*http.Request) string) met
 	if id := r.Header.Get("Idempotency-Key"); id != "" && guard.IsPlain(id, maxIdempotencyKey) {
 		carried.Set("idempotency-key", id)
 	}
+	if variant := r.Header.Get(guard.VariantKey); variant != "" && guard.IsPlain(variant, guard.MaxVariant) {
+		carried.Set(guard.VariantKey, variant)
+	}
 	if authorization := r.Header.Get("Authorization"); authorization != "" {
 		carried.Set("authorization", authorization)
 	} else if credential := session.Credential(r); credential != "" {

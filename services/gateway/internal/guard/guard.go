@@ -26,7 +26,13 @@ const (
 	apiKeyPrefix = "pxk_"
 	// ClientAddressKey carries the caller's address to the services; only what the gateway writes there arrives.
 	ClientAddressKey = "x-praxiscope-client-address"
+	// VariantKey says which of two versions of a service a caller wants; meshes route by it.
+	VariantKey = "x-praxiscope-variant"
+	// MaxVariant is the longest variant that is carried.
+	MaxVariant       = 32
 	publicPermission = "public"
+	// The standard clients of long work have no contract of ours; all of theirs want a token.
+	longRunning = "/google.longrunning.Operations/"
 	// An address may stand for a whole office, so it gets more than one caller does.
 	addressFactor = 4
 	// MaxCredentialBytes is the longest token or key that is looked at; ours are a quarter of it, and services take 8 KiB of metadata in all.
@@ -82,21 +88,31 @@ func (g *Guard) Admit(ctx context.Context, method string) (context.Context, erro
 	for _, name := range []string{"authorization", "grpcgateway-authorization", "x-api-key", "cookie", "grpcgateway-cookie"} {
 		outgoing.Delete(name)
 	}
+	// What is asked of auth on the way carries no credential of the caller's: a mesh before auth takes nothing for a token that is none.
+	ctx = metadata.NewOutgoingContext(ctx, outgoing)
 	if credential == "" {
-		return metadata.NewOutgoingContext(ctx, outgoing), nil
+		if wantsToken(method, access) {
+			return nil, missingToken() // a mesh would refuse the call without saying why
+		}
+		return ctx, nil
 	}
 	token, subject, err := g.tokenFor(ctx, credential)
 	if err != nil {
 		if access.GetPermission() == publicPermission {
-			return metadata.NewOutgoingContext(ctx, outgoing), nil // who logs in may still carry a token that has ended
+			return ctx, nil // who logs in may still carry a token that has ended
 		}
 		return nil, err
 	}
 	if err := g.limits.Take("caller "+subject, access.GetRateClass(), 1); err != nil {
 		return nil, err
 	}
-	outgoing.Set("authorization", "Bearer "+token)
-	return metadata.NewOutgoingContext(ctx, outgoing), nil
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token), nil
+}
+
+// wantsToken says whether a method is known to be none that anybody may call; of one that no contract has nothing is known here.
+func wantsToken(method string, access *typev1.Access) bool {
+	permission := access.GetPermission()
+	return (permission != "" && permission != publicPermission) || strings.HasPrefix(method, longRunning)
 }
 
 func (g *Guard) tokenFor(ctx context.Context, credential string) (token, subject string, err error) {
@@ -177,6 +193,10 @@ func last(values []string) string {
 
 func invalidToken() error {
 	return status.New(codes.Unauthenticated, "INVALID_TOKEN", "The access token does not hold; log in again or send an API key.")
+}
+
+func missingToken() error {
+	return status.New(codes.Unauthenticated, "UNAUTHENTICATED", "The call carries no valid credential; log in or send an API key.")
 }
 
 func tooFast(wait time.Duration) error {

@@ -20,11 +20,15 @@ import (
 
 const listAssets = "/praxiscope.library.v1.AssetService/ListAssets"
 
-// auth answers like auth would, and counts how often it is asked.
-type auth struct{ exchanges int }
+// auth answers like auth would, counts how often it is asked, and keeps with what.
+type auth struct {
+	exchanges int
+	carried   metadata.MD
+}
 
-func (a *auth) Invoke(_ context.Context, method string, request, reply any, _ ...grpc.CallOption) error {
+func (a *auth) Invoke(ctx context.Context, method string, request, reply any, _ ...grpc.CallOption) error {
 	a.exchanges++
+	a.carried, _ = metadata.FromOutgoingContext(ctx)
 	exchange, isExchange := request.(*authv1.ExchangeApiKeyRequest)
 	if !isExchange {
 		return grpcstatus.Error(codes.Unavailable, method)
@@ -86,9 +90,24 @@ func TestABadCredentialIsRefusedButNotWhereNoneIsNeeded(t *testing.T) {
 	}
 }
 
-func TestWithoutACredentialTheServiceDecides(t *testing.T) {
-	if _, err := New(&auth{}, generous()).Admit(call(), listAssets); err != nil {
-		t.Error(err)
+func TestAuthIsAskedWithoutTheCallersCredential(t *testing.T) {
+	for _, credential := range []string{"Bearer pxk_good", "Bearer eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.e30.eA"} {
+		asked := &auth{}
+		_, _ = New(asked, generous()).Admit(call("authorization", credential, "x-api-key", "", "x-request-id", "r"), listAssets)
+		if asked.exchanges != 1 || len(asked.carried.Get("authorization"))+len(asked.carried.Get("x-api-key")) != 0 || len(asked.carried.Get("x-request-id")) != 1 {
+			t.Errorf("%s: auth was asked %d times, with %v", credential, asked.exchanges, asked.carried)
+		}
+	}
+}
+
+func TestWithoutACredentialWhatWantsOneIsRefused(t *testing.T) {
+	for method, code := range map[string]codes.Code{
+		listAssets: codes.Unauthenticated, "/google.longrunning.Operations/GetOperation": codes.Unauthenticated,
+		"/praxiscope.auth.v1.TokenService/Login": codes.OK, "/praxiscope.library.v1.AssetService/Nothing": codes.OK,
+	} {
+		if _, err := New(&auth{}, generous()).Admit(call(), method); grpcstatus.Code(err) != code {
+			t.Errorf("%s answered %v", method, err)
+		}
 	}
 }
 
@@ -104,7 +123,10 @@ func TestACallerWhoIsTooFastIsToldWhenToComeBack(t *testing.T) {
 	if grpcstatus.Code(err) != codes.ResourceExhausted || !says || after <= 0 || after > 3*time.Second {
 		t.Fatalf("%v after %v", err, after)
 	}
-	if _, err := guard.Admit(call(ClientAddressKey, "192.0.2.2"), listAssets); err != nil {
+	if _, err := guard.Admit(call("authorization", "Bearer pxk_good", ClientAddressKey, "192.0.2.2"), listAssets); grpcstatus.Code(err) == codes.OK {
+		t.Error("the caller got through from another address")
+	}
+	if _, err := guard.Admit(call(ClientAddressKey, "192.0.2.2"), "/praxiscope.auth.v1.TokenService/GetKeySet"); err != nil {
 		t.Errorf("another caller was slowed down: %v", err)
 	}
 }

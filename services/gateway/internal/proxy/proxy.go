@@ -67,6 +67,7 @@ var anyStream = &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
 // metadata in all, and a call that has more, or other characters, would end as an internal error.
 var carriedHeaders = map[string]int{
 	"authorization": guard.MaxCredentialBytes + len("Bearer "), "x-api-key": guard.MaxCredentialBytes, "x-request-id": 64, "traceparent": 64, "tracestate": 512,
+	guard.VariantKey: guard.MaxVariant,
 }
 
 // Handler returns what serves every method that is not the gateway's own.

@@ -17,9 +17,9 @@ func carriedOf(given metadata.MD) metadata.MD {
 }
 
 func TestOnlyWhatServicesReadIsCarried(t *testing.T) {
-	carried := carriedOf(metadata.Pairs("authorization", "Bearer a", "x-request-id", "r", "traceparent", "t", "x-other", "o", "x-odd-bin", "\xff", "cookie", "c",
+	carried := carriedOf(metadata.Pairs("authorization", "Bearer a", "x-request-id", "r", "traceparent", "t", "x-praxiscope-variant", "canary", "x-other", "o", "x-odd-bin", "\xff", "cookie", "c",
 		guard.ClientAddressKey, "10.0.0.1", "baggage", strings.Repeat("b", 20_000)))
-	if len(carried) != 3 || carried.Get("authorization")[0] != "Bearer a" || carried.Get("x-request-id")[0] != "r" || carried.Get("traceparent")[0] != "t" {
+	if len(carried) != 4 || carried.Get("x-praxiscope-variant")[0] != "canary" || carried.Get("authorization")[0] != "Bearer a" || carried.Get("x-request-id")[0] != "r" || carried.Get("traceparent")[0] != "t" {
 		t.Errorf("carried %v", carried)
 	}
 }

@@ -24,7 +24,7 @@ from praxiscope_common.errors import (
     PermissionDeniedError,
     UnauthenticatedError,
 )
-from praxiscope_common.identity import call_context, current_call
+from praxiscope_common.identity import VARIANT_KEY, call_context, current_call
 from praxiscope_common.server.pipeline import ServerCall, Stage
 from praxiscope_common.server.times import impossible_times
 from praxiscope_common.service_calls import calls_on_behalf
@@ -36,6 +36,7 @@ from praxiscope_common.tokens import TokenVerifier
 REQUEST_ID_KEY = "x-request-id"
 _REQUEST_ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 _MAX_REQUEST_ID_LENGTH = 64
+_MAX_VARIANT_LENGTH = 32
 
 
 class InvalidRequestError(InvalidInputError):
@@ -84,7 +85,9 @@ def telemetry_stage(metrics: Metrics) -> Stage:
                 record_exception=False,
                 set_status_on_exception=False,
             ) as span,
-            call_context(replace(current_call(), request_id=request_id)),
+            call_context(
+                replace(current_call(), request_id=request_id, variant=_variant(call.metadata.get(VARIANT_KEY, "")))
+            ),
         ):
             try:
                 yield
@@ -198,6 +201,12 @@ def _path(field: object) -> str:
 
 def _mark(span: trace.Span, reason: str) -> None:
     span.set_status(Status(StatusCode.ERROR, reason))
+
+
+def _variant(offered: str) -> str:
+    """Returns the variant that the caller wants where it is harmless, else none."""
+    is_harmless = len(offered) <= _MAX_VARIANT_LENGTH and _REQUEST_ID_CHARACTERS.issuperset(offered)
+    return offered if is_harmless else ""
 
 
 def _request_id(offered: str) -> str:
