@@ -296,6 +296,8 @@ class House:
         background: list[Awaitable[None]] = [app.runtime.verifier.follow_revocations(), server.follow_readiness()]
         if name == "library":
             background.append(app.operations.follow_changes())
+        if name == "vision_inference":
+            background.append(app.choice.follow())
         if hasattr(app, "database"):
             await app.database.open()
         await server.start()

@@ -75,6 +75,9 @@ def triton_command(
         "--allow-gpu-metrics=false",
         "--pinned-memory-pool-byte-size=0",
         f"--exit-timeout-secs={_EXIT_TIMEOUT_S}",
+        # Every model's first version at the start; other versions by a call.
+        "--model-control-mode=explicit",
+        "--load-model=*",
     ]
     if otlp_traces_url:
         command += [

@@ -35,7 +35,7 @@ _WORK = frozenset(
 )
 _DEVELOP = frozenset({"auth.keys.manage"})
 _OWN = frozenset({"auth.members.manage", "auth.audit.read", "library.assets.purge"})
-_ADMINISTER = frozenset({"auth.users.manage", "auth.projects.create"})
+_ADMINISTER = frozenset({"auth.users.manage", "auth.projects.create", "vision.models.manage"})
 _SERVE = frozenset({"library.media.resolve", "library.assets.derive"})
 
 PERMISSIONS: frozenset[str] = _READ | _WORK | _DEVELOP | _OWN | _ADMINISTER | _SERVE
