@@ -46,7 +46,7 @@ class Vision:
             self.triton,
             runtime.metrics,
             store=store,
-            servers=ModelServers(address=config.triton_address),
+            servers=ModelServers(address=config.triton_instances_address or config.triton_address),
             now=lambda: datetime.now(timezone.utc),
         )
         self.keeper = ModelKeeper(store=store, choice=self.choice)

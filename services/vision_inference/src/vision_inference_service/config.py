@@ -26,6 +26,7 @@ class VisionConfig:
         store: Where bytes are.
         library_address: `host:port` of the library.
         triton_address: `host:port` of Triton's gRPC service.
+        triton_instances_address: The same for a name that stands for every instance of Triton, which all hold the same versions; empty where there is one.
         is_triton_local: Whether Triton is on this machine and may read our shared memory.
         model_cards: Folder with `{model}/card.md`.
         limits: What a file may cost.
@@ -38,6 +39,7 @@ class VisionConfig:
     store: StoreConfig
     library_address: str
     triton_address: str
+    triton_instances_address: str
     is_triton_local: bool
     model_cards: Path
     limits: MediaLimits
@@ -59,6 +61,7 @@ def read_config(environ: Mapping[str, str]) -> VisionConfig:
         store=read_store_config(reader),
         library_address=reader.text("LIBRARY_ADDRESS"),
         triton_address=reader.text("TRITON_ADDRESS"),
+        triton_instances_address=reader.text("TRITON_INSTANCES_ADDRESS", ""),
         is_triton_local=reader.flag("TRITON_IS_LOCAL", default=False),
         model_cards=reader.path("MODEL_CARDS", Path("models")),
         limits=MediaLimits(

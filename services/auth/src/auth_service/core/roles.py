@@ -50,6 +50,12 @@ SERVICE_PERMISSIONS: Mapping[str, frozenset[str]] = {
     "rendering": _SERVE,
     "generation": _SERVE,
     "editing": _SERVE,
+    "operator": frozenset(),
+}
+
+# What a service may do in its own name, for nobody; all others act for somebody or not at all.
+OWN_PERMISSIONS: Mapping[str, frozenset[str]] = {
+    "operator": frozenset({"vision.models.read", "vision.models.manage"}),
 }
 
 

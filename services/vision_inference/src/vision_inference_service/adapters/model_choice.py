@@ -113,7 +113,7 @@ class ModelChoice:
 
     async def follow(self) -> None:
         """Reads the registry, writes figures and tells model servers what to hold, until it is cancelled."""
-        is_prepared = False
+        is_prepared, last_reason = False, ""
         while True:
             self._nudged.clear()
             try:
@@ -123,8 +123,11 @@ class ModelChoice:
                 await self._write_figures()
                 await self.refresh()
                 await self._align()
+                last_reason = ""
             except (DatabaseUnavailableError, ModelServerUnavailableError) as error:
-                logger.info("models not looked after", extra={"reason": error.reason})
+                if error.reason != last_reason:  # once, not every second
+                    logger.info("models not looked after", extra={"reason": error.reason})
+                last_reason = error.reason
             except Exception:  # the loop must outlive what nobody foresaw; the log says it
                 logger.exception("models not looked after")
             try:
