@@ -3,7 +3,7 @@
 #
 #     BUILD_BASE ─► packages-build, code-build, kernels-build, triton-build, object-store-build
 #     GO_BASE    ─► gateway-build
-#     BASE       ─► python ─► application ─► auth, library, vision-inference, tracking, biomechanics, rendering, generation, editing
+#     BASE       ─► python ─► application ─► auth, library, vision-inference, tracking, biomechanics, rendering, generation, editing, operator
 #                         └─► gateway, triton, postgres, object-store
 #
 # Bases are named by their digests, so that tomorrow's build is made of what today's was: BASE and BUILD_BASE are Debian 12 with the same Python 3.11 as
@@ -43,10 +43,12 @@ WORKDIR /build
 COPY libs/ libs/
 COPY services/ services/
 COPY models/ models/
+COPY sdk/src/ sdk/src/
 RUN mkdir -p /code/libraries /code/models \
  && for source in libs/*/src; do cp -a "${source}/." /code/libraries/; done \
  && for source in services/*/src; do name="$(basename "$(dirname "${source}")")" && cp -a "${source}" "/code/${name}"; done \
  && cp -a models/. /code/models/ \
+ && cp -a sdk/src /code/client \
  && python -m compileall -q --invalidation-mode unchecked-hash /code
 
 FROM ${BUILD_BASE} AS kernels-build
@@ -91,6 +93,11 @@ COPY --from=code-build /code/generation/ /app/lib/
 FROM application AS editing
 COPY --from=kernels-build /kernels/ /app/kernels/
 COPY --from=code-build /code/editing/ /app/lib/
+
+# Pods of its batch analyses are of this image, too, and call the platform through its client.
+FROM application AS operator
+COPY --from=code-build /code/client/ /app/lib/
+COPY --from=code-build /code/operator/ /app/lib/
 
 FROM ${GO_BASE} AS gateway-build
 WORKDIR /build

@@ -64,6 +64,7 @@ def read_config(environ: Mapping[str, str]) -> OperatorConfig:
             image=reader.text("BATCH_IMAGE"),
             pull_policy=reader.text("BATCH_PULL_POLICY", "IfNotPresent"),
             gateway_url=reader.text("BATCH_GATEWAY_URL"),
+            instance=reader.text("INSTANCE", "praxiscope"),
         ),
         resync_s=reader.number("RESYNC_S", 5.0),
     )

@@ -55,11 +55,13 @@ class PodSettings:
         image: Their image.
         pull_policy: When it is pulled.
         gateway_url: The platform's address.
+        instance: The release, by which NetworkPolicies know its pods.
     """
 
     image: str
     pull_policy: str
     gateway_url: str
+    instance: str = "praxiscope"
 
 
 def batch_spec(document: Mapping[str, Any]) -> BatchSpec:
@@ -106,7 +108,12 @@ def videos_document(owner: Owner, spec: BatchSpec) -> dict[str, Any]:
 
 def job_document(owner: Owner, spec: BatchSpec, settings: PodSettings) -> dict[str, Any]:
     """Returns the Job: an index a video, each tried a few times; one that fails for good stops none of the others."""
-    labels = {NAME_LABEL: owner.name, "app.kubernetes.io/name": ACCOUNT, "app.kubernetes.io/part-of": "praxiscope"}
+    labels = {
+        NAME_LABEL: owner.name,
+        "app.kubernetes.io/name": ACCOUNT,
+        "app.kubernetes.io/part-of": "praxiscope",
+        "app.kubernetes.io/instance": settings.instance,
+    }
     container = {
         "name": "analyze",
         "image": settings.image,
