@@ -66,3 +66,17 @@ def run_versions(folder: Path) -> Iterator[RunningTriton]:
     runtime = CHECKOUT / ".praxiscope" / "triton"
     with run_triton(CHECKOUT / ".venv-models", runtime, repository, log=folder / "triton.log") as running:
         yield running
+
+
+def version_program(source: str, target: str) -> str:
+    """Returns a program that copies a repository and puts the other versions beside the first, where there is nothing of ours."""
+    return f"""
+import pathlib, shutil
+shutil.copytree({source!r}, {target!r})
+first = pathlib.Path({target!r}, {MODEL!r}, "1")
+for version, change in {dict(_CHANGES)!r}.items():
+    folder = first.parent / str(version)
+    folder.mkdir()
+    (folder / "model.onnx").hardlink_to(first / "model.onnx")
+    (folder / "model.py").write_text((first / "model.py").read_text() + change)
+"""
