@@ -84,7 +84,9 @@ def test_every_permission_of_the_catalogue_is_asked_for_somewhere_and_given_to_s
     asked = {contracts.access(method).permission for method in contracts.methods()}
     assert PERMISSIONS <= asked
     given = frozenset().union(*(role.permissions for role in ROLES.values()), *SERVICE_PERMISSIONS.values())
-    assert PERMISSIONS - given == {"auth.users.manage", "auth.projects.create", "vision.models.manage"}, "an administrator's own"
+    assert PERMISSIONS - given == {"auth.users.manage", "auth.projects.create", "vision.models.manage"}, (
+        "an administrator's own"
+    )
 
 
 def test_every_method_has_an_example_request() -> None:
