@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from praxiscope.client import Client
+from praxiscope.client import Client, Profile
 from tests.support import media
 from tests.support.cluster import CHART, NAMESPACE, Installation, note, wait_until
 from tests.support.model_versions import FAILING, MODEL, SAME, version_program
@@ -33,9 +33,22 @@ def operated(installation: Installation) -> Iterator[Installation]:
     installation.wait_until_ready()
     yield installation
     installation.kubectl("delete", "inferencemodels,batchanalyses", "--all")
+    _back_to_the_first_version(installation)
     installation.kubectl("rollout", "undo", "deployment/triton")
     installation.wait_until_ready()
     installation.install()
+
+
+def _back_to_the_first_version(installation: Installation) -> None:
+    """Takes back what the tests deployed: the model server's own repository has no other version."""
+    credentials = installation.credentials()
+    with installation.client() as client:
+        tokens = client.login(credentials["email"], credentials["password"])
+        profile = Profile(url=client.profile.url, project=tokens.project, refresh_token=tokens.refresh_token)
+        with Client(profile) as administrator:
+            traffic = administrator.model_traffic(MODEL)
+            if any(item.is_stable and not item.name.endswith("/1") for item in traffic.versions):
+                administrator.roll_back_model(MODEL, reason="the tests are over")
 
 
 def _more_versions() -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx
 import numpy as np
 import pytest
 
@@ -162,7 +163,7 @@ async def test_shares_must_add_up_and_go_to_what_is_there(seeing: Served, manage
 
 
 async def test_a_version_that_cannot_be_loaded_fails_and_the_others_answer_on(
-    seeing: Served, manager: str, tenant: Tenant, clip: bytes
+    seeing: Served, manager: str, tenant: Tenant, clip: bytes, versions: RunningTriton
 ) -> None:
     video = await tenant.upload(clip, "clip.mp4", VIDEO)
     before = frames_of(await observe(seeing, tenant, video))
@@ -171,6 +172,8 @@ async def test_a_version_that_cannot_be_loaded_fails_and_the_others_answer_on(
     assert broken.state == State.STATE_FAILED
     assert "these weights cannot be read" in broken.message
     assert frames_of(await looking) == before
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{versions.http_port}") as server:
+        assert (await server.get("/v2/health/ready")).status_code == 200, "or Kubernetes would take it out of service"
     absent = await deploy(seeing, manager, 99)
     assert absent.state == State.STATE_FAILED
 

@@ -78,6 +78,8 @@ def triton_command(
         # Every model's first version at the start; other versions by a call.
         "--model-control-mode=explicit",
         "--load-model=*",
+        # Strictly it would not be ready while a version is being loaded, nor ever after one that cannot be.
+        "--strict-readiness=false",
     ]
     if otlp_traces_url:
         command += [
