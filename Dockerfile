@@ -3,7 +3,7 @@
 #
 #     BUILD_BASE ─► packages-build, code-build, kernels-build, triton-build, object-store-build
 #     GO_BASE    ─► gateway-build
-#     BASE       ─► python ─► common ─► auth, library, backup
+#     BASE       ─► python ─► common ─► auth, library, backup, operator
 #                                  └─► numbers ─► tracking, biomechanics
 #                                             └─► pictures ─► vision-inference, rendering, generation, editing
 #                         └─► triton, postgres, object-store
@@ -33,7 +33,7 @@ WORKDIR /build
 COPY requirements/bootstrap.txt ./
 RUN python -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir --require-hashes -r bootstrap.txt
 COPY requirements/images/ images/
-RUN for group in common numbers pictures models surfaces engines postgres; do \
+RUN for group in common numbers pictures models surfaces engines client postgres; do \
       /opt/uv/bin/uv pip install --no-cache --compile-bytecode --python "$(command -v python3)" --target "/opt/packages/${group}" \
         --require-hashes --no-deps -r "images/${group}.txt" || exit 1; \
     done \
@@ -47,10 +47,12 @@ WORKDIR /build
 COPY libs/ libs/
 COPY services/ services/
 COPY models/ models/
+COPY sdk/src/ sdk/src/
 RUN mkdir -p /code/libraries /code/models \
  && for source in libs/*/src; do cp -a "${source}/." /code/libraries/; done \
  && for source in services/*/src; do name="$(basename "$(dirname "${source}")")" && cp -a "${source}" "/code/${name}"; done \
  && cp -a models/. /code/models/ \
+ && cp -a sdk/src /code/client \
  && python -m compileall -q --invalidation-mode unchecked-hash /code
 
 FROM ${BUILD_BASE} AS kernels-build
@@ -107,6 +109,12 @@ COPY --from=code-build /code/libraries/ /code/generation/ /app/lib/
 FROM pictures AS editing
 COPY --from=kernels-build /kernels/ /app/kernels/
 COPY --from=code-build /code/libraries/ /code/editing/ /app/lib/
+
+# Pods of its batch analyses are of this image, too, and call the platform through its client.
+FROM common AS operator
+ENV PYTHONPATH=/app/lib:/opt/packages/common:/opt/packages/client
+COPY --from=packages-build /opt/packages/client/ /opt/packages/client/
+COPY --from=code-build /code/libraries/ /code/client/ /code/operator/ /app/lib/
 
 FROM ${GO_BASE} AS gateway-build
 WORKDIR /build

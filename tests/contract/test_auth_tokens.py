@@ -92,7 +92,7 @@ async def test_who_belongs_to_no_project_cannot_log_in_but_an_administrator_can(
     request = auth_pb2.LoginRequest(email=email, password=PASSWORD)
     tokens = (await house.ask("TokenService.Login", request)).message
     assert tokens.project == ""
-    assert set(tokens.permissions) == {"auth.users.manage", "auth.projects.create"}
+    assert set(tokens.permissions) == {"auth.users.manage", "auth.projects.create", "vision.models.manage"}
 
 
 @covers("TokenService.Login", "ACCOUNT_LOCKED")

@@ -57,7 +57,7 @@ def test_the_resource_field_is_a_text_in_the_request(method: MethodDescriptor) -
 
 
 # The platform itself, or what is the same for every project.
-_OF_NO_PROJECT = {"auth.users.manage", "auth.projects.create", "vision.models.read"}
+_OF_NO_PROJECT = {"auth.users.manage", "auth.projects.create", "vision.models.read", "vision.models.manage"}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -84,7 +84,9 @@ def test_every_permission_of_the_catalogue_is_asked_for_somewhere_and_given_to_s
     asked = {contracts.access(method).permission for method in contracts.methods()}
     assert PERMISSIONS <= asked
     given = frozenset().union(*(role.permissions for role in ROLES.values()), *SERVICE_PERMISSIONS.values())
-    assert PERMISSIONS - given == {"auth.users.manage", "auth.projects.create"}, "an administrator's own"
+    assert PERMISSIONS - given == {"auth.users.manage", "auth.projects.create", "vision.models.manage"}, (
+        "an administrator's own"
+    )
 
 
 def test_every_method_has_an_example_request() -> None:

@@ -70,6 +70,7 @@ def test_there_is_an_image_for_everything_that_the_chart_runs() -> None:
         for container in containers_of(manifest)
         if container["image"].startswith(prefix)
     }
+    run.add("operator")  # which no profile has by itself
     assert run - {"triton-gpu"} == set(images.image_names())  # that one is made of NVIDIA's server: docs/kubernetes.md
     assert set(SERVICES) <= set(images.image_names())
 

@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from praxiscope_common.service_calls import CALLS
 from tests.support.deploy import SERVICES, VALUES, find, rendered
-from tests.support.deploy_network import areas, expected, kubernetes_name, reachable
+from tests.support.deploy_network import CALLS, areas, expected, kubernetes_name, reachable
 from tools.deploy.render import PROFILES, Manifest, of_kind
 from tools.devstack.settings import PORTS
 

@@ -158,7 +158,7 @@ def test_selectors_find_the_pods_they_are_meant_for_and_no_others(profile: str) 
         assert found == [manifest]
     for service in of_kind(manifests, "Service"):
         found = [other for other in lasting if matches({"matchLabels": service["spec"]["selector"]}, labels_of(other))]
-        assert [item["metadata"]["name"] for item in found] == [service["metadata"]["name"]]
+        assert [item["metadata"]["name"] for item in found] == [service["metadata"]["name"].removesuffix("-instances")]
         ports = {port.get("name"): port for item in found for c in pod_of(item)["containers"] for port in c["ports"]}
         for port in service["spec"]["ports"]:
             assert port["targetPort"] in ports

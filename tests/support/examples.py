@@ -23,7 +23,7 @@ from praxiscope.library.v1 import (
 from praxiscope.rendering.v1 import rendering_service_pb2, world_rendering_service_pb2
 from praxiscope.tracking.v1 import tracking_service_pb2
 from praxiscope.type.v1 import media_pb2
-from praxiscope.vision.v1 import vision_service_pb2
+from praxiscope.vision.v1 import model_service_pb2, vision_service_pb2
 from praxiscope_common import names
 from tests.support.house import Tenant
 from tests.support.operations import idle_operation
@@ -206,6 +206,29 @@ EXAMPLES: dict[str, Example] = {
         ],
     ),
     "VisionService.ListModels": Example(NONE, lambda _: vision_service_pb2.ListModelsRequest()),
+    "ModelService.GetModelTraffic": Example(
+        NONE, lambda _: model_service_pb2.GetModelTrafficRequest(name="models/centernet/traffic")
+    ),
+    "ModelService.DeployModelVersion": Example(
+        NONE, lambda _: model_service_pb2.DeployModelVersionRequest(name="models/centernet/versions/1")
+    ),
+    "ModelService.SetModelTraffic": Example(
+        NONE,
+        lambda _: model_service_pb2.SetModelTrafficRequest(
+            name="models/centernet/traffic",
+            etag="x",
+            shares=[model_service_pb2.SetModelTrafficRequest.Share(version="1", percent=100)],
+        ),
+    ),
+    "ModelService.RollBackModel": Example(
+        NONE, lambda _: model_service_pb2.RollBackModelRequest(name="models/centernet/traffic", version="9")
+    ),
+    "ModelService.RetireModelVersion": Example(
+        NONE, lambda _: model_service_pb2.RetireModelVersionRequest(name="models/centernet/versions/9")
+    ),
+    "ModelService.ListModelChanges": Example(
+        NONE, lambda _: model_service_pb2.ListModelChangesRequest(parent="models/centernet")
+    ),
     # tracking
     "TrackingService.Track": Example(
         PROJECT,

@@ -272,7 +272,9 @@ class House:
         told |= {f"{peer.upper()}_ADDRESS": self._address(peer) for peer in SERVICES if peer not in (name, "auth")}
         if name == "auth":
             told["SIGNING_KEY_FILES"] = str(secrets.rsa_key("access-tokens"))
-            told["SERVICE_KEYS_DIR"] = str(secrets.service_keys([item for item in SERVICES if item != "auth"]))
+            told["SERVICE_KEYS_DIR"] = str(
+                secrets.service_keys([*(item for item in SERVICES if item != "auth"), "operator"])
+            )
         if name == "library":
             told["TICKET_KEY_FILE"] = str(secrets.ed25519_key("tickets")[0])
         if name in {"generation", "rendering", "editing"}:
@@ -296,6 +298,8 @@ class House:
         background: list[Awaitable[None]] = [app.runtime.verifier.follow_revocations(), server.follow_readiness()]
         if name == "library":
             background.append(app.operations.follow_changes())
+        if name == "vision_inference":
+            background.append(app.choice.follow())
         if hasattr(app, "database"):
             await app.database.open()
         await server.start()

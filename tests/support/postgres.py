@@ -23,6 +23,7 @@ from tools.devstack.settings import Settings
 ROLES = {
     "auth": "praxiscope_auth",
     "library": "praxiscope_library",
+    "vision_inference": "praxiscope_vision_inference",
     "tracking": "praxiscope_tracking",
     "biomechanics": "praxiscope_biomechanics",
     "rendering": "praxiscope_rendering",
@@ -30,7 +31,12 @@ ROLES = {
     "editing": "praxiscope_editing",
     "jobs": "praxiscope_jobs",
 }
-_SEARCH_PATHS = {"auth": "auth", "library": "library,jobs", "editing": "editing,jobs"}
+_SEARCH_PATHS = {
+    "auth": "auth",
+    "library": "library,jobs",
+    "editing": "editing,jobs",
+    "vision_inference": "vision_inference",
+}
 # What a crash of the machine would lose is of no interest to a test.
 _FAST = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
@@ -113,7 +119,7 @@ def run_postgres() -> Iterator[PostgresServer]:
 async def migrate_all(server: PostgresServer, database: str) -> None:
     """Brings every schema of a database to its newest state, each by its own role."""
     services = [role for name, role in ROLES.items() if name != "jobs"]
-    for service in ("auth", "library", "editing"):
+    for service in ("auth", "library", "vision_inference", "editing"):
         chain = importlib.resources.files(f"{service}_service") / "migrations"
         await migrate(server.config(service, database), service, chain)
     await migrate_jobs(server.config("jobs", database), services)

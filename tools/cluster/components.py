@@ -64,8 +64,15 @@ COMPONENTS = (
     ),
     Component(name="device-plugin", module="device-plugin", package=".", is_static=True),
 )
+KEDA_MODULE = "github.com/kedacore/keda/v2"
+# Apart: a quarter of an hour of a processor for one test.
+KEDA_COMPONENTS = tuple(
+    Component(name=f"keda-{name}", module="keda", package=f"{KEDA_MODULE}/cmd/{name}", is_static=True)
+    for name in ("operator", "adapter")
+)
 IMAGES: Mapping[str, str] = {
-    name: f"localhost/praxiscope-cluster-{name}:1" for name in ("pause", "coredns", "metrics-server", "device-plugin")
+    name: f"localhost/praxiscope-cluster-{name}:1"
+    for name in ("pause", "coredns", "metrics-server", "device-plugin", "keda")
 }
 
 
@@ -108,6 +115,28 @@ def write_images() -> None:
         oci.write_image(
             LAYOUT, IMAGES[name], {f"/{name}": PROGRAMS / name}, entrypoint=[f"/{name}"], user="65532:65532"
         )
+
+
+def write_keda_image() -> None:
+    """Writes the image of KEDA's operator and its metrics adapter."""
+    programs = {"/keda": PROGRAMS / "keda-operator", "/keda-adapter": PROGRAMS / "keda-adapter"}
+    oci.write_image(LAYOUT, IMAGES["keda"], programs, entrypoint=["/keda"], user="65532:65532")
+
+
+def module_folder(component: Component, module: str) -> Path:
+    """Returns where the sources of a module lie that a component is made of.
+
+    Raises:
+        ClusterError: They are not there.
+    """
+    command = [find_go(), "list", "-m", "-f", "{{.Dir}}", module]
+    environment = {**os.environ, "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-mod=mod"}
+    result = subprocess.run(
+        command, cwd=_MODULES / component.module, env=environment, capture_output=True, text=True, check=False
+    )
+    if result.returncode or not result.stdout.strip():
+        raise ClusterError(f"the sources of {module} are not there: {result.stderr.strip()[-500:]}")
+    return Path(result.stdout.strip())
 
 
 def _build(go: str, component: Component, module: Path, program: Path) -> None:

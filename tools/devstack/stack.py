@@ -17,7 +17,7 @@ from tools.devstack.triton import triton_command
 
 SERVICES = ("auth", "library", "vision_inference", "tracking", "biomechanics", "rendering", "generation", "editing")
 WORKERS = ("tracking", "biomechanics", "rendering", "generation", "editing")
-_WITH_DATABASE = ("auth", "library", "tracking", "biomechanics", "rendering", "generation", "editing")
+_WITH_DATABASE = SERVICES
 _PEERS = {
     "vision_inference": ("library",),
     "tracking": ("library",),
@@ -87,7 +87,7 @@ class Stack:
                 run_to_end(
                     f"migrate {name}", [python, "-m", f"{name}_service", "migrate"], self._environment(name), self.sink
                 )
-                for name in ("auth", "library", "editing")
+                for name in ("auth", "library", "vision_inference", "editing")
             ),
         )
         await run_to_end("bootstrap", [python, "-m", "auth_service", "bootstrap"], self._environment("auth"), self.sink)

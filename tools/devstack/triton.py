@@ -75,6 +75,11 @@ def triton_command(
         "--allow-gpu-metrics=false",
         "--pinned-memory-pool-byte-size=0",
         f"--exit-timeout-secs={_EXIT_TIMEOUT_S}",
+        # Every model's first version at the start; other versions by a call.
+        "--model-control-mode=explicit",
+        "--load-model=*",
+        # Strictly it would not be ready while a version is being loaded, nor ever after one that cannot be.
+        "--strict-readiness=false",
     ]
     if otlp_traces_url:
         command += [

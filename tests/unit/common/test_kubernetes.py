@@ -127,11 +127,14 @@ def test_a_public_half_that_was_lost_is_made_from_the_key_that_is_there(api: Kub
     assert server.held["a-public"]["data"] == lost["data"]
 
 
-def test_a_secret_without_a_key_is_named_and_not_changed(api: KubernetesApi, server: Server) -> None:
+def test_a_secret_gets_what_it_lacks_and_keeps_what_it_has(api: KubernetesApi, server: Server) -> None:
     put(server, "b", database_password=b"x")
-    with pytest.raises(KubernetesError, match=r"the Secret b is there without database-password, private\.pem"):
-        make_secrets(api, WANTED)
-    assert server.held["b"]["data"] == {"database.password": base64.b64encode(b"x").decode()}
+    assert "b" in make_secrets(api, WANTED)
+    completed = server.held["b"]["data"]
+    assert set(completed) == {"database.password", *WANTED["b"]}
+    assert completed["database.password"] == base64.b64encode(b"x").decode()
+    assert make_secrets(api, WANTED) == []
+    assert server.held["b"]["data"] == completed
 
 
 def test_whoever_comes_second_takes_what_the_first_made(api: KubernetesApi, server: Server) -> None:

@@ -6,6 +6,7 @@
   {{- if and (ne $w.component "gateway") (ne $w.service "auth") }}{{- $calls = append $calls "auth" -}}{{- end -}}
   {{- if has $.service $calls }}{{- $names = append $names (include "praxiscope.application" $w) -}}{{- end -}}
 {{- end -}}
+{{- if and .root.Values.operator.enabled (has .service (list "auth" "vision-inference")) }}{{- $names = append $names "operator" -}}{{- end -}}
 {{- toYaml (dict "names" (uniq $names | sortAlpha)) -}}
 {{- end }}
 

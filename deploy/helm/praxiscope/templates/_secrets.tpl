@@ -13,6 +13,10 @@ Every Secret there is, with its keys and how each is made: {name: {key: kind}}; 
     {{- if ne $service "auth" }}{{- $_ := set $publicKeys (printf "%s.pem" ($service | replace "-" "_")) (printf "public:%s/private.pem" $service) -}}{{- end -}}
   {{- end -}}
 {{- end -}}
+{{- if .Values.operator.enabled -}}
+  {{- $_ := set $wanted "operator" (dict "private.pem" "rsa") -}}
+  {{- $_ := set $publicKeys "operator.pem" "public:operator/private.pem" -}}
+{{- end -}}
 {{- $_ := set $wanted "service-keys" $publicKeys -}}
 {{- $_ := set $wanted "access-tokens" (dict "private.pem" "rsa") -}}
 {{- $_ := set $wanted "tickets" (dict "private.pem" "ed25519") -}}

@@ -68,6 +68,7 @@ The table of services as a list of Deployments:
 {{- end }}
 {{- if $row.triton }}
 - {name: {{ $prefix }}TRITON_ADDRESS, value: "triton:{{ int $root.Values.triton.grpcPort }}"}
+- {name: {{ $prefix }}TRITON_INSTANCES_ADDRESS, value: "triton-instances:{{ int $root.Values.triton.grpcPort }}"}
 {{- end }}
 {{- if $row.database }}
 {{ include "praxiscope.databaseEnvironment" (dict "root" $root "prefix" $prefix "secret" $w.service) }}

@@ -107,6 +107,11 @@ class ServiceIdentity:
         )
         return await self._token(("mandate", mandate.operation, mandate.subject), request)
 
+    async def token_for_self(self) -> str:
+        """Returns a token with which this service acts in its own name, where auth lets it; renewed before it ends."""
+        subject = f"services/{self.service}"
+        return await self._token(("self", subject), auth_pb2.ExchangeTokenRequest(subject=subject))
+
     def assertion(self) -> str:
         """Returns a fresh client assertion."""
         now_s = int(self.clock())

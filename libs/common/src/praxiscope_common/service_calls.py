@@ -21,6 +21,14 @@ CALLS: Mapping[str, frozenset[str]] = {
     "rendering": frozenset({_RESOLVE_MEDIA, _CREATE_DERIVED_ASSET}),
     "generation": frozenset({_RESOLVE_MEDIA, _CREATE_DERIVED_ASSET}),
     "editing": frozenset({_RESOLVE_MEDIA, _CREATE_DERIVED_ASSET}),
+    "operator": frozenset(
+        {
+            "/praxiscope.vision.v1.ModelService/GetModelTraffic",
+            "/praxiscope.vision.v1.ModelService/DeployModelVersion",
+            "/praxiscope.vision.v1.ModelService/SetModelTraffic",
+            "/praxiscope.vision.v1.ModelService/RollBackModel",
+        }
+    ),
     "biomechanics": frozenset(
         {
             _RESOLVE_MEDIA,

@@ -18,6 +18,7 @@ from praxiscope.biomechanics.v1 import motion_service_pb2
 from praxiscope.client._editing import EDITING_RESPONSES, EditingCalls
 from praxiscope.client._errors import PraxiscopeError, error_from_status
 from praxiscope.client._http import Transport
+from praxiscope.client._models import ModelCalls
 from praxiscope.client._profile import Profile, read_profile
 from praxiscope.client._progress import Progress, progress_from
 from praxiscope.generation.v1 import generation_service_pb2
@@ -48,7 +49,7 @@ _RESPONSES: Mapping[str, type[Message]] = {
 }
 
 
-class AsyncClient(EditingCalls):
+class AsyncClient(EditingCalls, ModelCalls):
     """Calls the platform. Use it in an `async with`, or close it.
 
     Args:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from praxiscope.command._edit import add_edit
+from praxiscope.command._models import add_models
 
 _TRACKERS = ("bytetrack", "sort")
 _CODECS = ("av1", "vp9", "h264")
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add_edit(commands, common)
     _add_operations(commands.add_parser("ops", help="long-running operations"), common)
     _add_assets(commands.add_parser("assets", help="what the project keeps"), common)
+    add_models(commands.add_parser("models", help="which versions of the models answer"), common)
     return parser
 
 

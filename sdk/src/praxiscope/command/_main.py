@@ -19,6 +19,7 @@ from praxiscope.client import Client, PraxiscopeError, Profile, ProfileError, Tr
 from praxiscope.client._async import response_of
 from praxiscope.client._profile import write_profile
 from praxiscope.command import _edit as editing
+from praxiscope.command import _models as models
 from praxiscope.command import _worlds as worlds
 from praxiscope.command._arguments import parse
 from praxiscope.command._show import Screen
@@ -260,4 +261,5 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace, Screen], None]] = {
     "edit": _with_client(editing.edit),
     "ops": _operations,
     "assets": _assets,
+    "models": _with_client(models.models),
 }

@@ -55,7 +55,7 @@ var areas = []struct {
 }{
 	{"praxiscope.auth.v1", []registration{authv1.RegisterTokenServiceHandler, authv1.RegisterUserServiceHandler, authv1.RegisterProjectServiceHandler}},
 	{"praxiscope.library.v1", []registration{libraryv1.RegisterAssetServiceHandler, libraryv1.RegisterUploadServiceHandler, libraryv1.RegisterOperationServiceHandler, libraryv1.RegisterMediaServiceHandler}},
-	{"praxiscope.vision.v1", []registration{visionv1.RegisterVisionServiceHandler}},
+	{"praxiscope.vision.v1", []registration{visionv1.RegisterVisionServiceHandler, visionv1.RegisterModelServiceHandler}},
 	{"praxiscope.tracking.v1", []registration{trackingv1.RegisterTrackingServiceHandler}},
 	{"praxiscope.biomechanics.v1", []registration{biomechanicsv1.RegisterMotionServiceHandler}},
 	{"praxiscope.rendering.v1", []registration{renderingv1.RegisterRenderingServiceHandler, renderingv1.RegisterWorldRenderingServiceHandler}},

@@ -51,7 +51,7 @@ func (listed) GetServiceInfo() map[string]grpc.ServiceInfo {
 	for _, name := range []string{
 		"praxiscope.auth.v1.TokenService", "praxiscope.auth.v1.UserService", "praxiscope.auth.v1.ProjectService",
 		"praxiscope.library.v1.AssetService", "praxiscope.library.v1.UploadService", "praxiscope.library.v1.OperationService",
-		"praxiscope.vision.v1.VisionService", "praxiscope.tracking.v1.TrackingService", "praxiscope.biomechanics.v1.MotionService",
+		"praxiscope.vision.v1.VisionService", "praxiscope.vision.v1.ModelService", "praxiscope.tracking.v1.TrackingService", "praxiscope.biomechanics.v1.MotionService",
 		"praxiscope.rendering.v1.RenderingService", "praxiscope.rendering.v1.WorldRenderingService", "praxiscope.generation.v1.GenerationService",
 		"praxiscope.editing.v1.EditService",
 		"google.longrunning.Operations",

@@ -1,7 +1,7 @@
-"""`python -m vision_inference_service serve`."""
+"""`python -m vision_inference_service serve` or `migrate`."""
 
 from praxiscope_common.service import run_command
-from vision_inference_service.app import serve
+from vision_inference_service.app import migrate, serve
 
 if __name__ == "__main__":
-    run_command({"serve": serve})
+    run_command({"serve": serve, "migrate": migrate})

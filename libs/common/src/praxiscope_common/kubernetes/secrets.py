@@ -6,7 +6,7 @@ What is wanted is JSON, `{secret: {key: kind}}`:
     rsa, ed25519        a private key, PEM
     public:SECRET/KEY   the public half of a private key in another Secret
 
-A Secret that is there is never changed: what was encrypted or signed with it would be lost.
+What a Secret holds is never changed: what was encrypted or signed with it would be lost. Keys that it lacks are added.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def make_secrets(api: KubernetesApi, wanted: Wanted) -> list[str]:
         The names of those made now.
 
     Raises:
-        KubernetesError: If the server refuses, or a Secret that is there lacks a key.
+        KubernetesError: If the server refuses.
     """
     made: list[str] = []
     held: dict[str, Mapping[str, bytes]] = {}
@@ -87,11 +87,13 @@ def make_secrets(api: KubernetesApi, wanted: Wanted) -> list[str]:
                 content = fresh
             else:
                 content = api.read_secret(name) or {}
-        missing = sorted(set(wanted[name]) - set(content))
+        missing = {key: kind for key, kind in wanted[name].items() if key not in content}
         if missing:
-            raise KubernetesError(
-                f"the Secret {name} is there without {', '.join(missing)}; add it, or delete the Secret"
-            )
+            # A newer chart wants more of it than the one that made it. What is there stays as it is.
+            content = {**content, **{key: _make(kind, held) for key, kind in missing.items()}}
+            api.replace_secret(name, content)
+            made.append(name)
+            logger.info("secret completed", extra={"secret": name, "keys": sorted(missing)})
         held[name] = content
     return made
 

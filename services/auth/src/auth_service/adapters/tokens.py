@@ -170,8 +170,10 @@ class Tokens:
     async def exchange_for_mandate(
         self, *, assertion: str, subject: str, project_id: str, permissions: Sequence[str], operation: str
     ) -> IssuedTokens:
-        """Gives a service a token to act for whoever a job row names, as far as they are still allowed."""
+        """Gives a service a token to act for whoever a job row names, as far as they are still allowed, or for itself."""
         service = self.service_keys.verify(assertion, catalogue.SERVICE_PERMISSIONS)
+        if subject == f"services/{service}" and service in catalogue.OWN_PERMISSIONS:
+            return self.keys.issue(_own_grant(service), _MANDATE_LIFETIME)
         async with self.database.transaction() as connection:
             held, session = await self._held_by(connection, subject, project_id)
         grant = Grant(
@@ -283,3 +285,13 @@ class Tokens:
         )
         if session_id:
             await revoke(connection, session=session_id)
+
+
+def _own_grant(service: str) -> Grant:
+    return Grant(
+        subject=f"services/{service}",
+        project_id="",
+        permissions=catalogue.OWN_PERMISSIONS[service],
+        session="",
+        acting_service=service,
+    )

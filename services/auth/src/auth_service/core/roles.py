@@ -35,7 +35,7 @@ _WORK = frozenset(
 )
 _DEVELOP = frozenset({"auth.keys.manage"})
 _OWN = frozenset({"auth.members.manage", "auth.audit.read", "library.assets.purge"})
-_ADMINISTER = frozenset({"auth.users.manage", "auth.projects.create"})
+_ADMINISTER = frozenset({"auth.users.manage", "auth.projects.create", "vision.models.manage"})
 _SERVE = frozenset({"library.media.resolve", "library.assets.derive"})
 
 PERMISSIONS: frozenset[str] = _READ | _WORK | _DEVELOP | _OWN | _ADMINISTER | _SERVE
@@ -50,6 +50,12 @@ SERVICE_PERMISSIONS: Mapping[str, frozenset[str]] = {
     "rendering": _SERVE,
     "generation": _SERVE,
     "editing": _SERVE,
+    "operator": frozenset(),
+}
+
+# What a service may do in its own name, for nobody; all others act for somebody or not at all.
+OWN_PERMISSIONS: Mapping[str, frozenset[str]] = {
+    "operator": frozenset({"vision.models.read", "vision.models.manage"}),
 }
 
 

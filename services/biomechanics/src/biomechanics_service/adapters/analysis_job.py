@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from biomechanics_service.adapters.motion_outputs import OBSERVATIONS_PATH, MotionSource, render_files
 from biomechanics_service.adapters.observation_log import ObservationLog, log_prefix
@@ -27,13 +28,15 @@ from praxiscope.vision.v1 import observation_pb2, vision_service_pb2
 from praxiscope_assets import AssetFile, AssetFiles, OutputFolder, pieces_from_thread
 from praxiscope_common import names
 from praxiscope_common.credentials import ServiceIdentity
-from praxiscope_common.errors import DomainError, UnavailableError
+from praxiscope_common.errors import AbortedError, DomainError, UnavailableError
 from praxiscope_common.jobs.worker import Handler, JobContext
 
 METHOD = "praxiscope.biomechanics.v1.MotionService/AnalyzeMotion"
 _WEIGHTS = {"observe": 0.62, "measure": 0.04, "store": 0.04, "overlay": 0.30}
 _NAMESPACE = uuid.UUID("0d5b1c52-5d55-4b9a-9d3a-2d1a7b3f7a10")
 _FAST_HEIGHT_PX = 720
+_WITHDRAWN = "MODEL_VERSION_WITHDRAWN"
+"""Vision's word for models that went away in the middle: nothing seen by them may be mixed with what others see."""
 _Request = motion_service_pb2.AnalyzeMotionRequest
 ConfigReader = Callable[[motion_service_pb2.AnalyzeMotionRequest], MotionConfig]
 
@@ -46,11 +49,13 @@ class _Observed:
         log: Every frame.
         info: What is known of the video.
         was_truncated: Whether the file ended before its video did.
+        model_versions: Names and versions of the models that looked, all the way.
     """
 
     log: ObservationLog
     info: observation_pb2.VideoInfo
     was_truncated: bool = False
+    model_versions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,13 +107,27 @@ class AnalysisWork:
             if not request.omit_overlay:
                 await self._draw(context, request, motion)
         await context.report("overlay", 1.0)
-        return motion_service_pb2.AnalyzeMotionResponse(motion=motion, stage_elapsed_s=context.elapsed_s)
+        return motion_service_pb2.AnalyzeMotionResponse(
+            motion=motion, stage_elapsed_s=context.elapsed_s, model_versions=observed.model_versions
+        )
 
     async def _observe(self, context: JobContext, request: _Request, file: AssetFile) -> _Observed:
+        """Observes the video from where the attempt before this one was; from its beginning where that one's models are gone."""
+        try:
+            return await self._go_on(context, request, file, context.operation.checkpoint)
+        except AbortedError as error:
+            if error.reason != _WITHDRAWN:
+                raise
+            await context.save_checkpoint({})
+            return await self._go_on(context, request, file, {})
+
+    async def _go_on(
+        self, context: JobContext, request: _Request, file: AssetFile, checkpoint: Mapping[str, Any]
+    ) -> _Observed:
         config = _observation_config(request)
         looking = config.SerializeToString(deterministic=True) + file.sha256.encode()
         log = ObservationLog(store=self.files.store, prefix=log_prefix(context.operation.name, looking))
-        await log.restore(context.operation.checkpoint)
+        await log.restore(checkpoint)
         token = await self._token(context)
         answers = self.peers.observe_video(
             vision_service_pb2.ObserveVideoRequest(
@@ -130,6 +149,7 @@ class AnalysisWork:
                 await context.report("observe", _share(log, observed.info), f"{log.recording.frame_count} frames seen")
                 if answer.HasField("summary"):
                     observed.was_truncated = answer.summary.was_truncated
+                    observed.model_versions = tuple(answer.summary.model_versions)
         await log.write_chunk(b"", b"")
         await context.report("observe", 1.0)
         return observed

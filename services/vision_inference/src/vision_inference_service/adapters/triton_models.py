@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 
 import grpc
@@ -60,7 +60,6 @@ class TritonSettings:
         person_model: Name of the person detector.
         pose_model: Name of the landmark net.
         object_model: Name of the object detector.
-        versions: Version by model name; a model that is not in it runs in its latest version.
         pose_crops_per_call: People whose landmarks one call asks for. 1 lets the instances of the landmark net share a
             frame's people, which is what a CPU likes; a GPU likes them all in one call.
         is_local: Whether Triton runs on this machine and may read this process' shared memory.
@@ -71,7 +70,6 @@ class TritonSettings:
     person_model: str = "movenet_multipose"
     pose_model: str = "blazepose_full"
     object_model: str = "centernet"
-    versions: Mapping[str, str] = field(default_factory=dict)
     pose_crops_per_call: int = 1
     is_local: bool = False
 
@@ -94,18 +92,21 @@ class TritonModels:
         self._registering = asyncio.Lock()
         self._is_registered, self._registration_count = False, 0
 
-    async def detect_persons(self, image_rgb: ImageArray) -> FloatArray:
-        """Finds up to six people in (H, W, 3); see `PoseModels`."""
-        answer = await self._infer(self._settings.person_model, image_rgb[None], {"persons": (1, 6, 56)})
+    async def detect_persons(self, image_rgb: ImageArray, *, version: str = "") -> FloatArray:
+        """Finds up to six people in (H, W, 3); see `PoseModels`. Without a version the newest that is loaded answers."""
+        answer = await self._infer(self._settings.person_model, version, image_rgb[None], {"persons": (1, 6, 56)})
         return answer["persons"][0]
 
-    async def estimate_landmarks(self, crops_rgb: ImageArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    async def estimate_landmarks(
+        self, crops_rgb: ImageArray, *, version: str = ""
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Estimates the landmarks in (N, 256, 256, 3); see `PoseModels`."""
         size = self._settings.pose_crops_per_call
         parts = await asyncio.gather(
             *(
                 self._infer(
                     self._settings.pose_model,
+                    version,
                     part,
                     {
                         "landmarks": (len(part), 39, 5),
@@ -121,19 +122,23 @@ class TritonModels:
         )
         return landmarks, world, presence[:, 0]
 
-    async def detect_objects(self, image_rgb: ImageArray) -> FloatArray:
+    async def detect_objects(self, image_rgb: ImageArray, *, version: str = "") -> FloatArray:
         """Finds up to a hundred objects in (512, 512, 3); see `ObjectModels`."""
-        answer = await self._infer(self._settings.object_model, image_rgb[None], {"detections": (1, 100, 6)})
+        answer = await self._infer(self._settings.object_model, version, image_rgb[None], {"detections": (1, 100, 6)})
         return answer["detections"][0]
 
-    async def are_ready(self) -> bool:
-        """Whether the server answers and has loaded all three nets; each ran an inference before it said so."""
+    async def are_ready(self, versions: Mapping[str, str] | None = None) -> bool:
+        """Whether the server answers and has loaded all three nets; each ran an inference before it said so.
+
+        Args:
+            versions: Version by model name; a model that is not in it may be of any.
+        """
         names = (self._settings.person_model, self._settings.pose_model, self._settings.object_model)
         try:
             return all(
                 [
                     await self._client.is_model_ready(
-                        name, self._version(name), client_timeout=self._settings.deadline_s
+                        name, (versions or {}).get(name, ""), client_timeout=self._settings.deadline_s
                     )
                     for name in names
                 ]
@@ -159,20 +164,17 @@ class TritonModels:
         """Closes."""
         await self.close()
 
-    def _version(self, model: str) -> str:
-        return self._settings.versions.get(model, "")
-
     async def _infer(
-        self, model: str, images: ImageArray, shapes: Mapping[str, tuple[int, ...]]
+        self, model: str, version: str, images: ImageArray, shapes: Mapping[str, tuple[int, ...]]
     ) -> dict[str, FloatArray]:
         """One inference; a server can be up and answer with nothing, so the shapes are checked."""
         tensor = InferInput(_INPUT_NAME, list(images.shape), _INPUT_TYPE)
         try:
             if self._window is not None and images.nbytes <= self._window.slot_bytes:
-                answer = await self._ask_through(self._window, model, tensor, images)
+                answer = await self._ask_through(self._window, model, version, tensor, images)
             else:
                 tensor.set_data_from_numpy(np.ascontiguousarray(images))
-                answer = await self._ask(model, tensor)
+                answer = await self._ask(model, version, tensor)
         except InferenceServerException as error:
             raise _translate(error, model) from error
         arrays: dict[str, FloatArray] = {}
@@ -186,17 +188,17 @@ class TritonModels:
             arrays[name] = np.asarray(array, np.float32)
         return arrays
 
-    async def _ask(self, model: str, tensor: InferInput) -> InferResult | None:
+    async def _ask(self, model: str, version: str, tensor: InferInput) -> InferResult | None:
         return await self._client.infer(
             model,
             [tensor],
-            model_version=self._version(model),
+            model_version=version,
             client_timeout=self._settings.deadline_s,
             headers=dict(self._metadata()),
         )
 
     async def _ask_through(
-        self, window: SharedWindow, model: str, tensor: InferInput, images: ImageArray
+        self, window: SharedWindow, model: str, version: str, tensor: InferInput, images: ImageArray
     ) -> InferResult | None:
         """Asks with the input in shared memory; a server that was started anew is told of the memory again."""
         async with window.filled(images) as offset:
@@ -205,14 +207,14 @@ class TritonModels:
                 await self._register(window)
             known_count = self._registration_count
             try:
-                return await self._ask(model, tensor)
+                return await self._ask(model, version, tensor)
             except InferenceServerException as error:
                 if _UNKNOWN_REGION not in str(error.message()):
                     raise
                 if known_count == self._registration_count:  # nobody else has told the server since
                     self._is_registered = False
             await self._register(window)
-            return await self._ask(model, tensor)
+            return await self._ask(model, version, tensor)
 
     async def _forget_killed(self) -> None:
         """Has the server let go of what killed processes shared, which it would hold for ever.

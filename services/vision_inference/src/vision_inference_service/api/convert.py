@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +15,7 @@ from vision_inference_service.api.errors import InvalidObservationConfigError, I
 from vision_inference_service.core.memory import REGION_ROW_LENGTH, RegionMemory
 from vision_inference_service.core.observer import MOVENET_STRIDE_PX
 from vision_inference_service.core.parameters import ObserverParameters
+from vision_inference_service.core.registry import MODELS
 from vision_inference_service.core.types import (
     FloatArray,
     FrameObservation,
@@ -27,6 +30,9 @@ _SOURCES = {
     PersonSource.CARRIED: observation_pb2.PersonObservation.SOURCE_CARRIED,
 }
 _STATE_TYPE = np.dtype("<f8")
+# Behind the rows of a state; as the end of a number it would make one that no row holds.
+_VERSIONS_MARK = b"PXMV"
+_VERSION = re.compile(r"(?P<model>[a-z0-9_]{1,64})/(?P<version>[1-9][0-9]{0,8})")
 
 
 def parameters_from(config: vision_service_pb2.ObservationConfig) -> ObserverParameters:
@@ -119,18 +125,48 @@ def box_message(box_px: FloatArray) -> geometry_pb2.BoundingBox:
     return geometry_pb2.BoundingBox(left_px=left, top_px=top, width_px=right - left, height_px=bottom - top)
 
 
-def state_from(memory: RegionMemory) -> bytes:
-    """Returns a memory as bytes that the caller keeps for us."""
-    return memory.to_array().astype(_STATE_TYPE).tobytes()
+def state_from(memory: RegionMemory, versions: Mapping[str, int]) -> bytes:
+    """Returns a memory, and which models it comes from, as bytes that the caller keeps for us.
+
+    Args:
+        memory: The memory.
+        versions: The models' versions; empty where there never were any but the first ones, which go without saying.
+    """
+    rows = memory.to_array().astype(_STATE_TYPE).tobytes()
+    if not versions:
+        return rows
+    said = ",".join(f"{model}/{version}" for model, version in sorted(versions.items()))
+    return rows + said.encode() + len(said).to_bytes(2, "little") + _VERSIONS_MARK
 
 
-def memory_from(state: bytes) -> RegionMemory:
-    """Returns the memory that `state_from` wrote.
+def memory_from(state: bytes) -> tuple[RegionMemory, Mapping[str, int]]:
+    """Returns the memory and the versions that `state_from` wrote; no versions where none are said.
 
     Raises:
         InvalidResumeStateError: If it did not write these bytes.
     """
+    versions: dict[str, int] = {}
     try:
-        return RegionMemory.from_array(np.frombuffer(state, _STATE_TYPE).reshape(-1, REGION_ROW_LENGTH).copy())
+        if state.endswith(_VERSIONS_MARK):
+            end = len(state) - len(_VERSIONS_MARK) - 2
+            start = end - int.from_bytes(state[end : end + 2], "little")
+            if start < 0:
+                raise InvalidResumeStateError()
+            versions = _versions_in(state[start:end].decode("ascii"))
+            state = state[:start]
+        return (
+            RegionMemory.from_array(np.frombuffer(state, _STATE_TYPE).reshape(-1, REGION_ROW_LENGTH).copy()),
+            versions,
+        )
     except ValueError as error:
         raise InvalidResumeStateError() from error
+
+
+def _versions_in(said: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for word in said.split(","):
+        match = _VERSION.fullmatch(word)
+        if match is None or match["model"] not in MODELS:
+            raise InvalidResumeStateError()
+        found[match["model"]] = int(match["version"])
+    return found

@@ -39,7 +39,7 @@ class LiveObservation:
         observer = PersonObserver(self.models, convert.parameters_from(first.start.config))
         newest = Newest[LiveFrame]()
         reader = asyncio.create_task(_read(requests, newest))
-        memory, frame_index = RegionMemory(), 0
+        memory, frame_index, said = RegionMemory(), 0, self.models.version_names
         try:
             while (taken := await newest.take()) is not None:
                 frame, dropped_count = taken
@@ -52,8 +52,9 @@ class LiveObservation:
                     width_px=picture.width_px,
                     height_px=picture.height_px,
                     dropped_frame_count=dropped_count,
+                    model_versions=said,
                 )
-                frame_index += 1
+                frame_index, said = frame_index + 1, ()
             await reader  # what was wrong with the stream is raised here
         finally:
             reader.cancel()

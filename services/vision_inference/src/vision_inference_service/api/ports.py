@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from praxiscope_media import ReadSummary, VideoInfo
 from vision_inference_service.core.ports import FramePixels, ObjectModels, PoseModels
+from vision_inference_service.core.registry import ModelChange, ModelRecord
 from vision_inference_service.core.types import ModelEntry
 
 
@@ -30,10 +31,33 @@ class MediaOpener(Protocol):
 
 
 class Models(PoseModels, ObjectModels, Protocol):
-    """The nets."""
+    """The nets, in the versions with which a stream began."""
+
+    @property
+    def said_versions(self) -> Mapping[str, int]: ...
+    @property
+    def version_names(self) -> tuple[str, ...]: ...
+
+
+class ModelChooser(Protocol):
+    """Chooses the versions that answer a stream."""
+
+    def begin(self, key: str) -> Models: ...
+    def resume(self, key: str, versions: Mapping[str, int]) -> Models: ...
 
 
 class ModelRegistry(Protocol):
     """The models in service."""
 
     async def list(self) -> Sequence[ModelEntry]: ...
+
+
+class ModelKeeper(Protocol):
+    """Changes the registry."""
+
+    async def get(self, model: str) -> ModelRecord: ...
+    async def deploy(self, model: str, version: int, *, memory_bytes: int) -> ModelRecord: ...
+    async def set_traffic(self, model: str, percents: Sequence[tuple[int, int]], *, etag: str) -> ModelRecord: ...
+    async def roll_back(self, model: str, *, version: int | None, reason: str) -> ModelRecord: ...
+    async def retire(self, model: str, version: int) -> ModelRecord: ...
+    async def changes(self, model: str, *, limit: int, before: tuple[str, ...] | None) -> Sequence[ModelChange]: ...

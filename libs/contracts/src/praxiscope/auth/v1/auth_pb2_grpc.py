@@ -105,7 +105,8 @@ class TokenServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExchangeToken(self, request, context):
-        """Gives a service a token to act for a caller (RFC 8693): from the caller's token, or from what a job row kept of the caller.
+        """Gives a service a token to act for a caller (RFC 8693): from the caller's token, or from what a job row kept of the caller. The operator, and no other
+        service, gets one to act in its own name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -10,7 +10,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -42,7 +42,7 @@ class AnalyzeMotionRequest(_message.Message):
     def __init__(self, video: _Optional[_Union[_media_pb2.MediaRef, _Mapping]] = ..., preset: _Optional[_Union[AnalyzeMotionRequest.Preset, str]] = ..., height_m: _Optional[float] = ..., cutoff_hz: _Optional[float] = ..., omit_overlay: _Optional[bool] = ..., overlay_codec: _Optional[_Union[_rendering_service_pb2.RenderOverlayRequest.Codec, str]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class AnalyzeMotionResponse(_message.Message):
-    __slots__ = ("motion", "stage_elapsed_s")
+    __slots__ = ("motion", "stage_elapsed_s", "model_versions")
     class StageElapsedSEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -52,9 +52,11 @@ class AnalyzeMotionResponse(_message.Message):
         def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
     MOTION_FIELD_NUMBER: _ClassVar[int]
     STAGE_ELAPSED_S_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     motion: _motion_pb2.Motion
     stage_elapsed_s: _containers.ScalarMap[str, float]
-    def __init__(self, motion: _Optional[_Union[_motion_pb2.Motion, _Mapping]] = ..., stage_elapsed_s: _Optional[_Mapping[str, float]] = ...) -> None: ...
+    model_versions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, motion: _Optional[_Union[_motion_pb2.Motion, _Mapping]] = ..., stage_elapsed_s: _Optional[_Mapping[str, float]] = ..., model_versions: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetMotionRequest(_message.Message):
     __slots__ = ("name",)

@@ -34,14 +34,16 @@ class DetectObjectsRequest(_message.Message):
     def __init__(self, parent: _Optional[str] = ..., image: _Optional[_Union[ImageSource, _Mapping]] = ..., minimum_score: _Optional[float] = ...) -> None: ...
 
 class DetectObjectsResponse(_message.Message):
-    __slots__ = ("objects", "width_px", "height_px")
+    __slots__ = ("objects", "width_px", "height_px", "model_versions")
     OBJECTS_FIELD_NUMBER: _ClassVar[int]
     WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     objects: _containers.RepeatedCompositeFieldContainer[_observation_pb2.DetectedObject]
     width_px: int
     height_px: int
-    def __init__(self, objects: _Optional[_Iterable[_Union[_observation_pb2.DetectedObject, _Mapping]]] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ...) -> None: ...
+    model_versions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, objects: _Optional[_Iterable[_Union[_observation_pb2.DetectedObject, _Mapping]]] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., model_versions: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DetectPosesRequest(_message.Message):
     __slots__ = ("parent", "image", "config")
@@ -54,16 +56,18 @@ class DetectPosesRequest(_message.Message):
     def __init__(self, parent: _Optional[str] = ..., image: _Optional[_Union[ImageSource, _Mapping]] = ..., config: _Optional[_Union[ObservationConfig, _Mapping]] = ...) -> None: ...
 
 class DetectPosesResponse(_message.Message):
-    __slots__ = ("persons", "may_be_incomplete", "width_px", "height_px")
+    __slots__ = ("persons", "may_be_incomplete", "width_px", "height_px", "model_versions")
     PERSONS_FIELD_NUMBER: _ClassVar[int]
     MAY_BE_INCOMPLETE_FIELD_NUMBER: _ClassVar[int]
     WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     persons: _containers.RepeatedCompositeFieldContainer[_observation_pb2.PersonObservation]
     may_be_incomplete: bool
     width_px: int
     height_px: int
-    def __init__(self, persons: _Optional[_Iterable[_Union[_observation_pb2.PersonObservation, _Mapping]]] = ..., may_be_incomplete: _Optional[bool] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ...) -> None: ...
+    model_versions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, persons: _Optional[_Iterable[_Union[_observation_pb2.PersonObservation, _Mapping]]] = ..., may_be_incomplete: _Optional[bool] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., model_versions: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ObservationConfig(_message.Message):
     __slots__ = ("search_long_side_px", "search_interval_frames", "omit_landmarks", "minimum_score")
@@ -143,16 +147,18 @@ class ObserveLiveRequest(_message.Message):
     def __init__(self, start: _Optional[_Union[ObserveLiveRequest.Start, _Mapping]] = ..., frame: _Optional[_Union[ObserveLiveRequest.Frame, _Mapping]] = ...) -> None: ...
 
 class ObserveLiveResponse(_message.Message):
-    __slots__ = ("observations", "width_px", "height_px", "dropped_frame_count")
+    __slots__ = ("observations", "width_px", "height_px", "dropped_frame_count", "model_versions")
     OBSERVATIONS_FIELD_NUMBER: _ClassVar[int]
     WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     observations: _observation_pb2.FrameObservations
     width_px: int
     height_px: int
     dropped_frame_count: int
-    def __init__(self, observations: _Optional[_Union[_observation_pb2.FrameObservations, _Mapping]] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., dropped_frame_count: _Optional[int] = ...) -> None: ...
+    model_versions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, observations: _Optional[_Union[_observation_pb2.FrameObservations, _Mapping]] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., dropped_frame_count: _Optional[int] = ..., model_versions: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()

@@ -323,7 +323,7 @@ type ExchangeTokenRequest struct {
 	ClientAssertion string `protobuf:"bytes,1,opt,name=client_assertion,json=clientAssertion,proto3" json:"client_assertion,omitempty"`
 	// The caller's access token; empty where the subject is given.
 	SubjectToken string `protobuf:"bytes,2,opt,name=subject_token,json=subjectToken,proto3" json:"subject_token,omitempty"`
-	// The caller as a job row kept it, `users/{user}` or `projects/{project}/apiKeys/{key}`.
+	// The caller as a job row kept it, `users/{user}` or `projects/{project}/apiKeys/{key}`; or the service itself, `services/{service}`.
 	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
 	// The project, `projects/{project}`, where the subject is given.
 	Project string `protobuf:"bytes,4,opt,name=project,proto3" json:"project,omitempty"`

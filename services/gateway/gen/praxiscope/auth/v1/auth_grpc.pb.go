@@ -42,7 +42,8 @@ type TokenServiceClient interface {
 	Logout(ctx context.Context, in *LogoutRequest, opts ...grpc.CallOption) (*LogoutResponse, error)
 	// Swaps an API key for an access token of the key's project and scopes.
 	ExchangeApiKey(ctx context.Context, in *ExchangeApiKeyRequest, opts ...grpc.CallOption) (*TokenSet, error)
-	// Gives a service a token to act for a caller (RFC 8693): from the caller's token, or from what a job row kept of the caller.
+	// Gives a service a token to act for a caller (RFC 8693): from the caller's token, or from what a job row kept of the caller. The operator, and no other
+	// service, gets one to act in its own name.
 	ExchangeToken(ctx context.Context, in *ExchangeTokenRequest, opts ...grpc.CallOption) (*TokenSet, error)
 	// Lists tokens, sessions and subjects whose tokens no longer hold although their time is not over; services ask every other second.
 	ListRevocations(ctx context.Context, in *ListRevocationsRequest, opts ...grpc.CallOption) (*ListRevocationsResponse, error)
@@ -142,7 +143,8 @@ type TokenServiceServer interface {
 	Logout(context.Context, *LogoutRequest) (*LogoutResponse, error)
 	// Swaps an API key for an access token of the key's project and scopes.
 	ExchangeApiKey(context.Context, *ExchangeApiKeyRequest) (*TokenSet, error)
-	// Gives a service a token to act for a caller (RFC 8693): from the caller's token, or from what a job row kept of the caller.
+	// Gives a service a token to act for a caller (RFC 8693): from the caller's token, or from what a job row kept of the caller. The operator, and no other
+	// service, gets one to act in its own name.
 	ExchangeToken(context.Context, *ExchangeTokenRequest) (*TokenSet, error)
 	// Lists tokens, sessions and subjects whose tokens no longer hold although their time is not over; services ask every other second.
 	ListRevocations(context.Context, *ListRevocationsRequest) (*ListRevocationsResponse, error)

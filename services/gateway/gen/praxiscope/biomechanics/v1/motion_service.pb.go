@@ -185,6 +185,8 @@ type AnalyzeMotionResponse struct {
 	Motion *Motion `protobuf:"bytes,1,opt,name=motion,proto3" json:"motion,omitempty"`
 	// Wall-clock seconds by stage.
 	StageElapsedS map[string]float64 `protobuf:"bytes,2,rep,name=stage_elapsed_s,json=stageElapsedS,proto3" json:"stage_elapsed_s,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
+	// Names and versions of the models that looked, the same from the first frame to the last.
+	ModelVersions []string `protobuf:"bytes,3,rep,name=model_versions,json=modelVersions,proto3" json:"model_versions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -229,6 +231,13 @@ func (x *AnalyzeMotionResponse) GetMotion() *Motion {
 func (x *AnalyzeMotionResponse) GetStageElapsedS() map[string]float64 {
 	if x != nil {
 		return x.StageElapsedS
+	}
+	return nil
+}
+
+func (x *AnalyzeMotionResponse) GetModelVersions() []string {
+	if x != nil {
+		return x.ModelVersions
 	}
 	return nil
 }
@@ -296,10 +305,11 @@ const file_praxiscope_biomechanics_v1_motion_service_proto_rawDesc = "" +
 	"\x06Preset\x12\x16\n" +
 	"\x12PRESET_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fPRESET_ACCURATE\x10\x01\x12\x0f\n" +
-	"\vPRESET_FAST\x10\x02\"\x83\x02\n" +
+	"\vPRESET_FAST\x10\x02\"\xaa\x02\n" +
 	"\x15AnalyzeMotionResponse\x12:\n" +
 	"\x06motion\x18\x01 \x01(\v2\".praxiscope.biomechanics.v1.MotionR\x06motion\x12l\n" +
-	"\x0fstage_elapsed_s\x18\x02 \x03(\v2D.praxiscope.biomechanics.v1.AnalyzeMotionResponse.StageElapsedSEntryR\rstageElapsedS\x1a@\n" +
+	"\x0fstage_elapsed_s\x18\x02 \x03(\v2D.praxiscope.biomechanics.v1.AnalyzeMotionResponse.StageElapsedSEntryR\rstageElapsedS\x12%\n" +
+	"\x0emodel_versions\x18\x03 \x03(\tR\rmodelVersions\x1a@\n" +
 	"\x12StageElapsedSEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\",\n" +

@@ -183,7 +183,9 @@ type DetectObjectsResponse struct {
 	// Width of the upright picture in pixels.
 	WidthPx int32 `protobuf:"varint,2,opt,name=width_px,json=widthPx,proto3" json:"width_px,omitempty"`
 	// Height of the upright picture in pixels.
-	HeightPx      int32 `protobuf:"varint,3,opt,name=height_px,json=heightPx,proto3" json:"height_px,omitempty"`
+	HeightPx int32 `protobuf:"varint,3,opt,name=height_px,json=heightPx,proto3" json:"height_px,omitempty"`
+	// Name and version of the model that looked.
+	ModelVersions []string `protobuf:"bytes,4,rep,name=model_versions,json=modelVersions,proto3" json:"model_versions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -237,6 +239,13 @@ func (x *DetectObjectsResponse) GetHeightPx() int32 {
 		return x.HeightPx
 	}
 	return 0
+}
+
+func (x *DetectObjectsResponse) GetModelVersions() []string {
+	if x != nil {
+		return x.ModelVersions
+	}
+	return nil
 }
 
 // Asks for the people in a picture.
@@ -313,7 +322,9 @@ type DetectPosesResponse struct {
 	// Width of the upright picture in pixels.
 	WidthPx int32 `protobuf:"varint,3,opt,name=width_px,json=widthPx,proto3" json:"width_px,omitempty"`
 	// Height of the upright picture in pixels.
-	HeightPx      int32 `protobuf:"varint,4,opt,name=height_px,json=heightPx,proto3" json:"height_px,omitempty"`
+	HeightPx int32 `protobuf:"varint,4,opt,name=height_px,json=heightPx,proto3" json:"height_px,omitempty"`
+	// Names and versions of the models that looked.
+	ModelVersions []string `protobuf:"bytes,5,rep,name=model_versions,json=modelVersions,proto3" json:"model_versions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -374,6 +385,13 @@ func (x *DetectPosesResponse) GetHeightPx() int32 {
 		return x.HeightPx
 	}
 	return 0
+}
+
+func (x *DetectPosesResponse) GetModelVersions() []string {
+	if x != nil {
+		return x.ModelVersions
+	}
+	return nil
 }
 
 // How to look at frames.
@@ -766,8 +784,10 @@ type ObserveLiveResponse struct {
 	HeightPx int32 `protobuf:"varint,3,opt,name=height_px,json=heightPx,proto3" json:"height_px,omitempty"`
 	// How many frames were dropped since the answer before.
 	DroppedFrameCount int32 `protobuf:"varint,4,opt,name=dropped_frame_count,json=droppedFrameCount,proto3" json:"dropped_frame_count,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Names and versions of the models that look, the same from the first frame to the last; in the first answer only.
+	ModelVersions []string `protobuf:"bytes,5,rep,name=model_versions,json=modelVersions,proto3" json:"model_versions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ObserveLiveResponse) Reset() {
@@ -826,6 +846,13 @@ func (x *ObserveLiveResponse) GetDroppedFrameCount() int32 {
 		return x.DroppedFrameCount
 	}
 	return 0
+}
+
+func (x *ObserveLiveResponse) GetModelVersions() []string {
+	if x != nil {
+		return x.ModelVersions
+	}
+	return nil
 }
 
 // Asks for the models.
@@ -1115,20 +1142,22 @@ const file_praxiscope_vision_v1_vision_service_proto_rawDesc = "" +
 	"\x14DetectObjectsRequest\x12\x1c\n" +
 	"\x06parent\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x06parent\x12=\n" +
 	"\x05image\x18\x02 \x01(\v2!.praxiscope.vision.v1.ImageSourceB\x04\xe2A\x01\x02R\x05image\x12)\n" +
-	"\rminimum_score\x18\x03 \x01(\x02B\x04\xe2A\x01\x01R\fminimumScore\"\x8f\x01\n" +
+	"\rminimum_score\x18\x03 \x01(\x02B\x04\xe2A\x01\x01R\fminimumScore\"\xb6\x01\n" +
 	"\x15DetectObjectsResponse\x12>\n" +
 	"\aobjects\x18\x01 \x03(\v2$.praxiscope.vision.v1.DetectedObjectR\aobjects\x12\x19\n" +
 	"\bwidth_px\x18\x02 \x01(\x05R\awidthPx\x12\x1b\n" +
-	"\theight_px\x18\x03 \x01(\x05R\bheightPx\"\xb8\x01\n" +
+	"\theight_px\x18\x03 \x01(\x05R\bheightPx\x12%\n" +
+	"\x0emodel_versions\x18\x04 \x03(\tR\rmodelVersions\"\xb8\x01\n" +
 	"\x12DetectPosesRequest\x12\x1c\n" +
 	"\x06parent\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x06parent\x12=\n" +
 	"\x05image\x18\x02 \x01(\v2!.praxiscope.vision.v1.ImageSourceB\x04\xe2A\x01\x02R\x05image\x12E\n" +
-	"\x06config\x18\x03 \x01(\v2'.praxiscope.vision.v1.ObservationConfigB\x04\xe2A\x01\x01R\x06config\"\xbc\x01\n" +
+	"\x06config\x18\x03 \x01(\v2'.praxiscope.vision.v1.ObservationConfigB\x04\xe2A\x01\x01R\x06config\"\xe3\x01\n" +
 	"\x13DetectPosesResponse\x12A\n" +
 	"\apersons\x18\x01 \x03(\v2'.praxiscope.vision.v1.PersonObservationR\apersons\x12*\n" +
 	"\x11may_be_incomplete\x18\x02 \x01(\bR\x0fmayBeIncomplete\x12\x19\n" +
 	"\bwidth_px\x18\x03 \x01(\x05R\awidthPx\x12\x1b\n" +
-	"\theight_px\x18\x04 \x01(\x05R\bheightPx\"\xdc\x01\n" +
+	"\theight_px\x18\x04 \x01(\x05R\bheightPx\x12%\n" +
+	"\x0emodel_versions\x18\x05 \x03(\tR\rmodelVersions\"\xdc\x01\n" +
 	"\x11ObservationConfig\x123\n" +
 	"\x13search_long_side_px\x18\x01 \x01(\x05B\x04\xe2A\x01\x01R\x10searchLongSidePx\x12:\n" +
 	"\x16search_interval_frames\x18\x02 \x01(\x05B\x04\xe2A\x01\x01R\x14searchIntervalFrames\x12+\n" +
@@ -1165,12 +1194,13 @@ const file_praxiscope_vision_v1_vision_service_proto_rawDesc = "" +
 	"\acontent\x18\x01 \x01(\fB\x04\xe2A\x01\x02R\acontent\x12@\n" +
 	"\vtime_offset\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x04\xe2A\x01\x02R\n" +
 	"timeOffsetB\t\n" +
-	"\amessage\"\xca\x01\n" +
+	"\amessage\"\xf1\x01\n" +
 	"\x13ObserveLiveResponse\x12K\n" +
 	"\fobservations\x18\x01 \x01(\v2'.praxiscope.vision.v1.FrameObservationsR\fobservations\x12\x19\n" +
 	"\bwidth_px\x18\x02 \x01(\x05R\awidthPx\x12\x1b\n" +
 	"\theight_px\x18\x03 \x01(\x05R\bheightPx\x12.\n" +
-	"\x13dropped_frame_count\x18\x04 \x01(\x05R\x11droppedFrameCount\"\x13\n" +
+	"\x13dropped_frame_count\x18\x04 \x01(\x05R\x11droppedFrameCount\x12%\n" +
+	"\x0emodel_versions\x18\x05 \x03(\tR\rmodelVersions\"\x13\n" +
 	"\x11ListModelsRequest\"I\n" +
 	"\x12ListModelsResponse\x123\n" +
 	"\x06models\x18\x01 \x03(\v2\x1b.praxiscope.vision.v1.ModelR\x06models\"\x80\x01\n" +
@@ -1179,16 +1209,16 @@ const file_praxiscope_vision_v1_vision_service_proto_rawDesc = "" +
 	"\bversions\x18\x02 \x03(\tR\bversions\x12\x19\n" +
 	"\bis_ready\x18\x03 \x01(\bR\aisReady\x12\x18\n" +
 	"\alicence\x18\x04 \x01(\tR\alicence\x12\x12\n" +
-	"\x04card\x18\x05 \x01(\tR\x04card2\xea\f\n" +
+	"\x04card\x18\x05 \x01(\tR\x04card2\x83\r\n" +
 	"\rVisionService\x12\xc7\x02\n" +
 	"\rDetectObjects\x12*.praxiscope.vision.v1.DetectObjectsRequest\x1a+.praxiscope.vision.v1.DetectObjectsResponse\"\xdc\x01\x82\xce\x18\xa0\x01\n" +
 	"\x15vision.images.observe\x12\x06parent\x18\x03\"\x10MEDIA_UNREADABLE\"\x0fMEDIA_TOO_LARGE\"\x0eFILE_NOT_FOUND\"\x10FILE_PATH_NEEDED\"\x12RESOURCE_NOT_FOUND\"\n" +
 	"QUEUE_FULL\"\x18MODEL_SERVER_UNAVAILABLE\x82\xd3\xe4\x93\x021:\x01*\",/v1/{parent=projects/*}/images:detectObjects\x12\xdb\x02\n" +
 	"\vDetectPoses\x12(.praxiscope.vision.v1.DetectPosesRequest\x1a).praxiscope.vision.v1.DetectPosesResponse\"\xf6\x01\x82\xce\x18\xbc\x01\n" +
 	"\x15vision.images.observe\x12\x06parent\x18\x03\"\x10MEDIA_UNREADABLE\"\x0fMEDIA_TOO_LARGE\"\x0eFILE_NOT_FOUND\"\x10FILE_PATH_NEEDED\"\x1aINVALID_OBSERVATION_CONFIG\"\x12RESOURCE_NOT_FOUND\"\n" +
-	"QUEUE_FULL\"\x18MODEL_SERVER_UNAVAILABLE\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/{parent=projects/*}/images:detectPoses\x12\xe2\x03\n" +
-	"\fObserveVideo\x12).praxiscope.vision.v1.ObserveVideoRequest\x1a*.praxiscope.vision.v1.ObserveVideoResponse\"\xf8\x02\x82\xce\x18\xa8\x02\n" +
-	"\x15vision.videos.observe\x12\x13video.asset_version\x18\x04\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x10FILE_PATH_NEEDED\"\x10MEDIA_UNREADABLE\"\x0fMEDIA_TRUNCATED\"\x12MEDIA_HAS_NO_VIDEO\"\x0fMEDIA_TOO_LARGE\"\x0eMEDIA_TOO_LONG\"\x12MEDIA_CHANGES_SIZE\"\x1aINVALID_OBSERVATION_CONFIG\"\x14INVALID_RESUME_STATE\"\n" +
+	"QUEUE_FULL\"\x18MODEL_SERVER_UNAVAILABLE\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/{parent=projects/*}/images:detectPoses\x12\xfb\x03\n" +
+	"\fObserveVideo\x12).praxiscope.vision.v1.ObserveVideoRequest\x1a*.praxiscope.vision.v1.ObserveVideoResponse\"\x91\x03\x82\xce\x18\xc1\x02\n" +
+	"\x15vision.videos.observe\x12\x13video.asset_version\x18\x04\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x10FILE_PATH_NEEDED\"\x10MEDIA_UNREADABLE\"\x0fMEDIA_TRUNCATED\"\x12MEDIA_HAS_NO_VIDEO\"\x0fMEDIA_TOO_LARGE\"\x0eMEDIA_TOO_LONG\"\x12MEDIA_CHANGES_SIZE\"\x1aINVALID_OBSERVATION_CONFIG\"\x14INVALID_RESUME_STATE\"\x17MODEL_VERSION_WITHDRAWN\"\n" +
 	"QUEUE_FULL\"\x18MODEL_SERVER_UNAVAILABLE\x82\xd3\xe4\x93\x02E:\x01*\"@/v1/{video.asset_version=projects/*/assets/*/versions/*}:observe0\x01\x12\xbb\x02\n" +
 	"\vObserveLive\x12(.praxiscope.vision.v1.ObserveLiveRequest\x1a).praxiscope.vision.v1.ObserveLiveResponse\"\xd2\x01\x82\xce\x18\xb2\x01\n" +
 	"\x15vision.videos.observe\x12\fstart.parent\x18\x04\"\x13STREAM_START_NEEDED\"\x1aINVALID_OBSERVATION_CONFIG\"\x10MEDIA_UNREADABLE\"\x0fMEDIA_TOO_LARGE\"\x0fUNSORTED_FRAMES\"\n" +

@@ -1,0 +1,1 @@
+"""Kubernetes operator: rolls model versions out step by step, and runs analyses of many videos."""

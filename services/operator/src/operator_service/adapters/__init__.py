@@ -1,0 +1,1 @@
+"""The API server, the registry of models, and what is made of decisions."""
