@@ -55,7 +55,9 @@ def test_who_reaches_whom() -> None:
     ports = sorted({*PORTS.values(), METRICS_PORT, 53, 443, 5432, 6443, 8333})
     edges = reachable([*with_operator("light"), batch_pod], ports)
     ours = {edge for edge in edges if {"operator", "batch-analysis"} & set(edge[:2])}
-    api_server = {("operator", name, port) for name in ("api-server", "database", "s3") for port in (443, 6443)}
+    api_server = {
+        ("operator", name, port) for name in ("api-server", "database", "s3", "backup") for port in (443, 6443)
+    }
     assert ours == api_server | {
         ("operator", "auth", PORTS["auth"]),
         ("operator", "vision-inference", PORTS["vision-inference"]),

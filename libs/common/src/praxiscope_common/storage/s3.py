@@ -209,9 +209,7 @@ class S3Store:
             {"ID": "versions", **everything, "NoncurrentVersionExpiration": {"NoncurrentDays": days}},
             {"ID": "uploads", **everything, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
         ]
-        await self._run(
-            self._client.put_bucket_lifecycle_configuration, LifecycleConfiguration={"Rules": rules}
-        )
+        await self._run(self._client.put_bucket_lifecycle_configuration, LifecycleConfiguration={"Rules": rules})
 
     async def _head(self, key: str) -> dict[str, Any]:
         return await self._run(self._client.head_object, Key=check_key(key))

@@ -73,13 +73,17 @@ class ModelServers:
             sorted({f"[{item[4][0]}]:{port}" if ":" in str(item[4][0]) else f"{item[4][0]}:{port}" for item in found})
         )
 
+    def _client(self, address: str) -> InferenceServerClient:
+        # A mesh knows the servers by the name that stands for them, and lets nothing out to an address without one.
+        return InferenceServerClient(address, channel_args=[("grpc.default_authority", self.address)])
+
     async def ready_versions(self, address: str) -> Mapping[str, frozenset[int]]:
         """Returns the versions of each model that answer at a server.
 
         Raises:
             ModelServerUnavailableError: If the server does not answer.
         """
-        client = InferenceServerClient(address)
+        client = self._client(address)
         try:
             index = await client.get_model_repository_index(client_timeout=_TIMEOUT_S)
         except InferenceServerException as error:
@@ -100,7 +104,7 @@ class ModelServers:
             LoadFailedError: If one cannot be loaded; those that answered before still do.
             ModelServerUnavailableError: If the server does not answer.
         """
-        client = InferenceServerClient(address)
+        client = self._client(address)
         try:
             answer = await client.get_model_config(model, as_json=True, client_timeout=_TIMEOUT_S)
             config = dict((answer or {}).get("config", {}))
@@ -121,7 +125,7 @@ class ModelServers:
         question = WARM_UPS[model]
         tensor = InferInput("images", list(question.shape), "UINT8")
         tensor.set_data_from_numpy(np.zeros(question.shape, np.uint8))
-        client = InferenceServerClient(address)
+        client = self._client(address)
         try:
             answer = await client.infer(model, [tensor], model_version=str(version), client_timeout=_LOAD_TIMEOUT_S)
         except InferenceServerException as error:
