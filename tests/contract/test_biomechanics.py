@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import uuid
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from tests.support.coverage import covers
 from tests.support.house import VIDEO, House, Served, Tenant, working
 from tests.support.operations import eventually, read
 from tools.devstack.triton import RunningTriton
+from vision_inference_service.api.convert import memory_from, state_from
 
 Metadata = operation_pb2.OperationMetadata
 _FRAME_COUNT = 30
@@ -202,13 +204,10 @@ async def test_cancelling_midway_ends_the_analysis_and_makes_nothing(
     assert len((await house.ask("AssetService.ListAssets", listing, token=tenant.token)).message.assets) == 0
 
 
-@pytest.mark.triton
-async def test_an_analysis_that_was_broken_off_goes_on_and_measures_the_same(
-    house: House, tenant: Tenant, seeing: Served, clip: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    version = await tenant.upload(clip, "clip.mp4", VIDEO)
-    async with house.work("biomechanics", peers(seeing)):
-        whole = measured(await wait(tenant, (await analyze(tenant, version)).message.name))
+async def broken_off(
+    house: House, tenant: Tenant, seeing: Served, version: str, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """Returns the name of an analysis whose worker was stopped behind its first checkpoint."""
     monkeypatch.setattr(observation_log, "CHUNK_FRAMES", 8)  # or a clip of a second would have no checkpoint
     started = (await analyze(tenant, version)).message
 
@@ -224,12 +223,23 @@ async def test_an_analysis_that_was_broken_off_goes_on_and_measures_the_same(
             await eventually(has_checkpoint, "the first chunk is written")
     finally:
         await house.close(app)
-    broken_off = await row(tenant, started.name)
-    assert broken_off.state == "retrying"
-    assert 1 <= len(broken_off.checkpoint["keys"]) < _FRAME_COUNT // 8
+    stopped = await row(tenant, started.name)
+    assert stopped.state == "retrying"
+    assert 1 <= len(stopped.checkpoint["keys"]) < _FRAME_COUNT // 8
+    return str(started.name)
+
+
+@pytest.mark.triton
+async def test_an_analysis_that_was_broken_off_goes_on_and_measures_the_same(
+    house: House, tenant: Tenant, seeing: Served, clip: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = await tenant.upload(clip, "clip.mp4", VIDEO)
     async with house.work("biomechanics", peers(seeing)):
-        again = measured(await wait(tenant, started.name))
-    assert (await row(tenant, started.name)).attempt_count == 2
+        whole = measured(await wait(tenant, (await analyze(tenant, version)).message.name))
+    started = await broken_off(house, tenant, seeing, version, monkeypatch)
+    async with house.work("biomechanics", peers(seeing)):
+        again = measured(await wait(tenant, started))
+    assert (await row(tenant, started)).attempt_count == 2
     one, two = await files_of(tenant, whole.motion.asset_version), await files_of(tenant, again.motion.asset_version)
     assert set(one) == set(two)
     for path in ("angles.csv", "tracks.txt"):
@@ -238,6 +248,32 @@ async def test_an_analysis_that_was_broken_off_goes_on_and_measures_the_same(
     for motion in (whole.motion, again.motion):
         motion.ClearField("asset_version")
     assert whole.motion == again.motion
+
+
+@pytest.mark.triton
+async def test_an_analysis_whose_models_are_gone_begins_anew(
+    house: House, tenant: Tenant, seeing: Served, clip: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames that a version saw which is in service no more are never mixed with what others see."""
+    version = await tenant.upload(clip, "clip.mp4", VIDEO)
+    async with house.work("biomechanics", peers(seeing)):
+        whole = measured(await wait(tenant, (await analyze(tenant, version)).message.name))
+    started = await broken_off(house, tenant, seeing, version, monkeypatch)
+    checkpoint = dict((await row(tenant, started)).checkpoint)
+    memory, versions = memory_from(b64decode(checkpoint["vision_state"]))
+    assert versions == {}, "there never was any version but the first"
+    checkpoint["vision_state"] = b64encode(state_from(memory, {"movenet_multipose": 9})).decode("ascii")
+    async with house.served("library").app.database.transaction() as connection:
+        await connection.execute(
+            "UPDATE jobs.operation SET checkpoint = %s WHERE operation_id = %s",
+            [json.dumps(checkpoint), started.rpartition("/")[2]],
+        )
+    async with house.work("biomechanics", peers(seeing)):
+        again = measured(await wait(tenant, started))
+    assert again.model_versions == whole.model_versions == ["movenet_multipose/1", "blazepose_full/1", "centernet/1"]
+    one, two = await files_of(tenant, whole.motion.asset_version), await files_of(tenant, again.motion.asset_version)
+    assert one["angles.csv"] == two["angles.csv"]
+    assert observations(one["observations.pb.zst"]) == observations(two["observations.pb.zst"])
 
 
 def observations(content: bytes) -> list[bytes]:
