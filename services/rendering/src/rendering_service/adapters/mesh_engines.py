@@ -46,7 +46,15 @@ _LLVM_PLACES = (
 _MAX_LIBRARIES = 8
 _LLVM_NAME = re.compile(r"libLLVM(-\d[\d.]*)?\.so(\.\d[\d.]*)?$")
 # Words of libraries that ran out of memory.
-_MEMORY_WORDS = (b"bad_alloc", b"out of memory", b"Cannot allocate memory", b"MemoryError", b"failed to allocate")
+# As C++, Python, the system and its loader say it, which ends a program with 127 where a new thread or library has no room; in small letters.
+_MEMORY_WORDS = (
+    b"bad_alloc",
+    b"out of memory",
+    b"cannot allocate memory",
+    b"memoryerror",
+    b"failed to allocate",
+    b"failed to map segment",
+)
 _LAYERS = {Layer.COLOR: "color", Layer.DEPTH: "depth", Layer.NORMAL: "normal"}
 _INSTALL_LLVM = "install one, as Debian's libllvm19, and it takes a fraction of the time"
 _CRASHED = "what it needs crashed or hung when it was tried"
@@ -281,8 +289,9 @@ class MeshDrawing:
         """
         code = self._process.wait(timeout=10.0)
         said = (self._folder / "errors.txt").read_bytes()[-_MAX_ERROR_BYTES:]
+        lowered = said.lower()
         # The system itself ends processes by SIGKILL where it has no memory left.
-        if code == -signal.SIGKILL or any(word in said for word in _MEMORY_WORDS):
+        if code == -signal.SIGKILL or any(word in lowered for word in _MEMORY_WORDS):
             raise MeshTooLargeError()
         # What native code says may name places of this machine: it is for whoever runs it, not for who asked.
         _logger.error("a drawing process ended", extra={"exit_code": code, "stderr": said.decode(errors="replace")})
