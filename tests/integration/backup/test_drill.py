@@ -261,7 +261,7 @@ async def test_everything_comes_back_as_it_was_at_a_moment(place: Place) -> None
                 assert await _bytes_of(tenant, version) == digest, version
             request = asset_service_pb2.GetAssetVersionRequest(name=late)
             answer = await house.ask("AssetService.GetAssetVersion", request, token=tenant.token)
-            assert answer.outcome == "ASSET_NOT_FOUND"
+            assert answer.outcome == "RESOURCE_NOT_FOUND"
             # Life goes on, and the next backup with it.
             await _seed(recovered, tenant, versions, "again", b"after all that")
             _await_archive(recovered)
