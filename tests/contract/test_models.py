@@ -20,7 +20,7 @@ from tests.support import media
 from tests.support.calls import Answer
 from tests.support.coverage import covers
 from tests.support.house import VIDEO, House, Served, Tenant
-from tests.support.model_versions import BROKEN, FAILING, MODEL, OTHER, SAME, run_versions
+from tests.support.model_versions import BROKEN, FAILING, MODEL, OTHER, SAME, first_day, run_versions
 from tools.devstack.triton import RunningTriton
 
 State = model_version_pb2.ModelVersion
@@ -39,10 +39,8 @@ def versions(tmp_path_factory: pytest.TempPathFactory, triton: RunningTriton) ->
 async def seeing(house: House, versions: RunningTriton) -> AsyncIterator[Served]:
     """Vision over it, with a registry as on the first day."""
     async with house.serve("vision_inference", {"TRITON_ADDRESS": versions.grpc_address}) as served:
-        yield served
-        async with served.app.database.transaction() as connection:
-            await connection.execute("TRUNCATE vision_inference.model CASCADE")
-        await served.app.keeper.store.prepare()
+        async with first_day(served):
+            yield served
 
 
 @pytest.fixture

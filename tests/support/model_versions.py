@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
+from tests.support.house import Served
 from tests.support.models import REPOSITORY
 from tools.devstack.settings import CHECKOUT
 from tools.devstack.triton import RunningTriton, run_triton
@@ -66,6 +67,21 @@ def run_versions(folder: Path) -> Iterator[RunningTriton]:
     runtime = CHECKOUT / ".praxiscope" / "triton"
     with run_triton(CHECKOUT / ".venv-models", runtime, repository, log=folder / "triton.log") as running:
         yield running
+
+
+@contextlib.asynccontextmanager
+async def first_day(seeing: Served) -> AsyncIterator[None]:
+    """Has the registry know, within the block, nothing of what other tests asked of the models, and they nothing of this one."""
+    await _forget(seeing)
+    yield
+    await _forget(seeing)
+
+
+async def _forget(seeing: Served) -> None:
+    async with seeing.app.database.transaction() as connection:
+        await connection.execute("TRUNCATE vision_inference.model CASCADE")
+    await seeing.app.keeper.store.prepare()
+    await seeing.app.choice.refresh()
 
 
 def version_program(source: str, target: str) -> str:

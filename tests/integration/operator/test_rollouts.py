@@ -19,7 +19,7 @@ from praxiscope_common.service import ServiceRuntime
 from tests.support import media
 from tests.support.api_server import MemoryCluster
 from tests.support.house import VIDEO, House, Served, Tenant
-from tests.support.model_versions import BROKEN, FAILING, MODEL, SAME, SLOW, run_versions
+from tests.support.model_versions import BROKEN, FAILING, MODEL, SAME, SLOW, first_day, run_versions
 from tools.devstack.triton import RunningTriton
 
 GOOD, BAD = "Available", "RolledBack"
@@ -36,10 +36,8 @@ def versions(tmp_path_factory: pytest.TempPathFactory, triton: RunningTriton) ->
 async def seeing(house: House, versions: RunningTriton) -> AsyncIterator[Served]:
     """Vision over it, with a registry as on the first day."""
     async with house.serve("vision_inference", {"TRITON_ADDRESS": versions.grpc_address}) as served:
-        yield served
-        async with served.app.database.transaction() as connection:
-            await connection.execute("TRUNCATE vision_inference.model CASCADE")
-        await served.app.keeper.store.prepare()
+        async with first_day(served):
+            yield served
 
 
 @pytest.fixture
