@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 import pytest
 
 from vision_inference_service.core.memory import RegionMemory
-from vision_inference_service.core.observer import FrameSearch, PersonObserver
+from vision_inference_service.core.observer import FrameSearch, FrameSight, PersonObserver
 from vision_inference_service.core.parameters import ObserverParameters
 from vision_inference_service.core.ports import FramePixels
 from vision_inference_service.core.types import FrameObservation, PersonSource
@@ -247,16 +248,16 @@ def test_looking_ahead_changes_nothing_but_the_time(
         def __init__(self) -> None:
             self.models = [make_models(frame, scene) for frame, scene in zip(frames, scenes, strict=True)]
             self.searched = 0
-            self.current = -1
+            self.current: ContextVar[int] = ContextVar("current")
 
         async def detect_persons(self, image_rgb: np.ndarray) -> np.ndarray:
             if image_rgb.shape[0] != image_rgb.shape[1]:
                 self.searched += 1
                 return await self.models[self.searched - 1].detect_persons(image_rgb)
-            return await self.models[self.current].detect_persons(image_rgb)
+            return await self.models[self.current.get()].detect_persons(image_rgb)
 
         async def estimate_landmarks(self, crops_rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            return await self.models[self.current].estimate_landmarks(crops_rgb)
+            return await self.models[self.current.get()].estimate_landmarks(crops_rgb)
 
     async def run() -> list[Any]:
         router = Router()
@@ -266,13 +267,15 @@ def test_looking_ahead_changes_nothing_but_the_time(
                 yield frame
 
         class Observer(PersonObserver):
-            """Says which frame it completes."""
+            """Says which frame it looks at; one may be seen while those before it are finished."""
 
-            async def complete(
-                self, frame: FramePixels, search: FrameSearch, memory: RegionMemory
-            ) -> tuple[FrameObservation, RegionMemory]:
-                router.current = frame.frame_index
-                return await super().complete(frame, search, memory)
+            async def see(self, frame: FramePixels, search: FrameSearch, memory: RegionMemory) -> FrameSight:
+                router.current.set(frame.frame_index)
+                return await super().see(frame, search, memory)
+
+            async def finish(self, sight: FrameSight) -> FrameObservation:
+                router.current.set(sight.frame.frame_index)
+                return await super().finish(sight)
 
         observer = Observer(router, ObserverParameters())
         stream = observer.observe_frames(feed(), RegionMemory(), look_ahead_count=look_ahead_count)

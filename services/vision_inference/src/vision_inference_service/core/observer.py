@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -116,6 +117,23 @@ class _Scene:
         return [find for find, _ in self.finds]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FrameSight:
+    """Who is where in a frame.
+
+    Attributes:
+        frame: The frame.
+        search: What the search found.
+        scene: Everybody, with the landmarks.
+        memory: The memory for the frame after it.
+    """
+
+    frame: FramePixels
+    search: FrameSearch
+    scene: _Scene
+    memory: RegionMemory
+
+
 class PersonObserver:
     """Finds everybody in a frame, given what was there before. Holds no state: the memory is the caller's.
 
@@ -136,21 +154,35 @@ class PersonObserver:
 
         The same frame, memory and nets give the same answer, so a stream can go on from a stored memory.
         """
-        return await self.complete(frame, await self.search(frame), memory)
+        sight = await self.see(frame, await self.search(frame), memory)
+        return await self.finish(sight), sight.memory
 
     async def observe_frames(
         self, frames: AsyncIterator[FramePixels], memory: RegionMemory, *, look_ahead_count: int = 2
     ) -> AsyncIterator[tuple[FrameObservation, RegionMemory]]:
-        """Observes frame after frame, the searches of the next ones running while the last is completed.
+        """Observes frame after frame: only `see` waits for the frame before; searches run ahead of it, `finish` behind it.
 
         Args:
             frames: In order of time.
             memory: The memory after the frame before the first one.
-            look_ahead_count: How many searches may run ahead; each holds one frame.
+            look_ahead_count: How many searches may run ahead, and how many frames may wait to be finished; each holds
+                one frame.
         """
-        async for frame, search in look_ahead(frames, self.search, count=look_ahead_count):
-            observation, memory = await self.complete(frame, search, memory)
-            yield observation, memory
+        async with (
+            aclosing(self._see_frames(frames, memory, look_ahead_count)) as sights,
+            aclosing(look_ahead(sights, self.finish, count=look_ahead_count)) as finished,
+        ):
+            async for sight, observation in finished:
+                yield observation, sight.memory
+
+    async def _see_frames(
+        self, frames: AsyncIterator[FramePixels], memory: RegionMemory, look_ahead_count: int
+    ) -> AsyncGenerator[FrameSight, None]:
+        async with aclosing(look_ahead(frames, self.search, count=look_ahead_count)) as searched:
+            async for frame, search in searched:
+                sight = await self.see(frame, search, memory)
+                memory = sight.memory
+                yield sight
 
     async def search(self, frame: FramePixels) -> FrameSearch:
         """Looks at the whole frame, if this is one of the frames that are searched."""
@@ -176,10 +208,8 @@ class PersonObserver:
             may_be_incomplete=person_count >= decoding.MOVENET_PERSON_COUNT,
         )
 
-    async def complete(
-        self, frame: FramePixels, search: FrameSearch, memory: RegionMemory
-    ) -> tuple[FrameObservation, RegionMemory]:
-        """Adds to the search what the memory knows, and the landmarks."""
+    async def see(self, frame: FramePixels, search: FrameSearch, memory: RegionMemory) -> FrameSight:
+        """Adds to the search what the memory knows, and the landmarks: who is where, and all that the next frame needs."""
         scene = self._match(frame, search, memory)
         if search.was_made:
             await self._prove(frame, scene)
@@ -188,19 +218,25 @@ class PersonObserver:
             await self._look_for_lost(frame, scene)
             self._greet_strangers(scene)
             await self._add_landmarks(frame, scene, may_follow=False)
+        memory = self._remember(frame, scene, was_searched=search.was_made)
+        return FrameSight(frame=frame, search=search, scene=scene, memory=memory)
+
+    async def finish(self, sight: FrameSight) -> FrameObservation:
+        """Looks closer at legs that hide each other; nothing of a later frame waits for it."""
+        frame, search, scene = sight.frame, sight.search, sight.scene
+        if search.was_made:
             await self._check_legs(frame, scene)
         persons = [_found_person(find, pose) for find, pose in scene.finds]
         persons += [
             _carried_person(missed.pose, missed.keypoints_px) for missed in scene.missed if missed.pose is not None
         ]
-        observation = FrameObservation(
+        return FrameObservation(
             frame_index=frame.frame_index,
             offset_s=frame.offset_s,
             persons=tuple(sorted(persons, key=lambda person: -person.score)),
             may_be_incomplete=search.may_be_incomplete,
             was_searched=search.was_made,
         )
-        return observation, self._remember(frame, scene, was_searched=search.was_made)
 
     def _match(self, frame: FramePixels, search: FrameSearch, memory: RegionMemory) -> _Scene:
         """Gives the search's answers to the regions; what is left are missed regions and strangers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 async def look_ahead(
     items: AsyncIterator[Item], work: Callable[[Item], Awaitable[Result]], *, count: int
-) -> AsyncIterator[tuple[Item, Result]]:
+) -> AsyncGenerator[tuple[Item, Result], None]:
     """Pairs every item with its result, in order, while the work of the next items already runs.
 
     At most `count` + 1 items are held. Leaving the iteration cancels the work that runs ahead and waits for it.
