@@ -34,8 +34,9 @@ _Export = world_rendering_service_pb2.ExportWorldRequest
 _Settings = world_rendering_service_pb2.RenderSettings
 _Live = world_rendering_service_pb2.StreamViewRequest
 LIVE = "WorldRenderingService.StreamView"
-VIEW, TURNTABLE, PICTURE, EXPORT = (
-    f"WorldRenderingService.{name}" for name in ("RenderView", "RenderTurntable", "RenderPicture", "ExportWorld")
+VIEW, TURNTABLE, FLIGHT, PICTURE, EXPORT = (
+    f"WorldRenderingService.{name}"
+    for name in ("RenderView", "RenderTurntable", "RenderFlight", "RenderPicture", "ExportWorld")
 )
 # 4096 x 4096 pixels are 65,536 tiles; so many Gaussians that cover all of them are more than the kernels take.
 _TOO_MANY_HUGE = 600
@@ -58,6 +59,9 @@ async def start(tenant: Tenant, method: str, world: str, **fields: object) -> An
     request: Message
     if method == TURNTABLE:
         request = world_rendering_service_pb2.RenderTurntableRequest(world=world, **fields)  # type: ignore[arg-type]
+    elif method == FLIGHT:
+        fields = {"waypoints": [{}, {"orbit": {"azimuth_rad": 1.0}}], **fields}
+        request = world_rendering_service_pb2.RenderFlightRequest(world=world, **fields)  # type: ignore[arg-type]
     elif method == PICTURE:
         request = world_rendering_service_pb2.RenderPictureRequest(world=world, **fields)  # type: ignore[arg-type]
     else:
@@ -163,6 +167,7 @@ async def test_a_world_is_drawn_as_its_description_says_and_a_hostile_one_is_pas
 
 @covers(VIEW, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND")
 @covers(TURNTABLE, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND")
+@covers(FLIGHT, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND")
 @covers(PICTURE, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND")
 @covers(EXPORT, "RESOURCE_NOT_FOUND", "FILE_NOT_FOUND")
 async def test_only_a_world_that_is_there_is_drawn(house: House, tenant: Tenant, stranger: Tenant) -> None:
@@ -173,6 +178,7 @@ async def test_only_a_world_that_is_there_is_drawn(house: House, tenant: Tenant,
     ):
         (await view(house.client, tenant, name)).fails(reason)
         (await start(tenant, TURNTABLE, name)).fails(reason)
+        (await start(tenant, FLIGHT, name)).fails(reason)
         (await start(tenant, PICTURE, name)).fails(reason)
         (await start(tenant, EXPORT, name)).fails(reason)
 
@@ -453,6 +459,59 @@ async def test_a_flight_goes_around_once(tenant: Tenant) -> None:
     assert differences[4] > differences[0]
 
 
+@covers(FLIGHT)
+async def test_a_flight_passes_through_views_of_every_kind(house: House, tenant: Tenant) -> None:
+    world = await a_world(tenant)
+    codec = rendering_service_pb2.RenderOverlayRequest.CODEC_VP9
+    own = geometry_pb2.PinholeCamera(
+        width_px=128, height_px=128, focal_x_px=120, focal_y_px=120, centre_x_px=64, centre_y_px=64
+    )
+    own.rotation.x, own.position.z = 1.0, 4.0
+    turned = {"azimuth_rad": 0.8}
+    waypoints = [{"picture_index": 0}, {"camera": own}, {"orbit": turned}, {"orbit": turned}]
+    waypoints = [{**point, "time_offset": {"seconds": 2 + index}} for index, point in enumerate(waypoints)]
+    size = {"width_px": 192, "height_px": 128}
+    async with tenant.house.work("rendering"):
+        fields = {"waypoints": waypoints, "frame_rate_hz": 4, "codec": codec, **size}
+        started = (await start(tenant, FLIGHT, world, **fields)).message
+        response = await done(tenant, started.name, world_rendering_service_pb2.RenderFlightResponse())
+        missing = (await start(tenant, FLIGHT, world, waypoints=[{}, {"picture_index": 7}], **size)).message
+        request = operation_service_pb2.WaitOperationRequest(name=missing.name, timeout={"seconds": 60})
+        ended = (await tenant.house.ask("OperationService.WaitOperation", request, token=tenant.token)).message
+        assert "picture" in ended.error.message
+    assert (response.frame_count, response.engine) == (13, "splat-cpu")
+    with av.open(io.BytesIO(await stored_file(tenant, response.asset_version, "flight.mp4"))) as opened:
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in opened.decode(video=0)]
+    assert len(frames) == 13
+    stills = [
+        pixels((await view(house.client, tenant, world, **question)).message.content)[..., ::-1].astype(int)
+        for question in ({"camera": own}, {"orbit": turned, "width_px": 192, "height_px": 128})
+    ]
+    # A square camera in a wider video: its middle is what it saw.
+    middle = slice(32, 160)
+    by_camera, by_orbit = frames[4][:, middle], frames[8][:, middle]
+    wanted = [stills[0], stills[1][:, middle]]
+    errors = np.array([[np.abs(frame - still).mean() for still in wanted] for frame in (by_camera, by_orbit)])
+    assert errors.diagonal().max() < 0.25 * np.fliplr(errors).diagonal().min(), errors
+    assert np.abs(frames[8] - frames[10]).mean() < errors.max() / 20, "twice the same view is a rest"
+
+
+@covers(FLIGHT, "INVALID_FLIGHT", "INVALID_VIEW")
+async def test_a_flight_that_is_none_is_refused(tenant: Tenant) -> None:
+    world = await a_world(tenant)
+    camera = geometry_pb2.PinholeCamera(width_px=64, height_px=48, focal_x_px=60, focal_y_px=60)
+    camera.position.z, camera.rotation.w = 1.0, 0.0
+    back = [{"time_offset": {"seconds": seconds}} for seconds in (0, 2, 1)]
+    long = [{}, {"time_offset": {"seconds": 121}}]
+    for fields, reason in (
+        ({"waypoints": [{}]}, "INVALID_REQUEST"),
+        ({"waypoints": back}, "INVALID_FLIGHT"),
+        ({"waypoints": long}, "INVALID_FLIGHT"),
+        ({"waypoints": [{}, {"camera": camera}]}, "INVALID_VIEW"),
+    ):
+        (await start(tenant, FLIGHT, world, **fields)).fails(reason)
+
+
 @covers(PICTURE)
 async def test_a_picture_larger_than_an_answer_is_drawn_part_by_part(tenant: Tenant) -> None:
     world, mesh = await a_world(tenant), await tenant.upload(world_file(make_ball(), "glb"), "ball.glb")
@@ -494,11 +553,12 @@ async def test_a_world_is_the_same_in_every_format(tenant: Tenant) -> None:
 
 
 @covers(TURNTABLE, "REQUEST_ID_REUSED")
+@covers(FLIGHT, "REQUEST_ID_REUSED")
 @covers(PICTURE, "REQUEST_ID_REUSED")
 @covers(EXPORT, "REQUEST_ID_REUSED")
 async def test_a_repeated_request_is_done_once(tenant: Tenant) -> None:
     worlds = [await a_world(tenant), await a_world(tenant)]
-    for method in (TURNTABLE, PICTURE, EXPORT):
+    for method in (TURNTABLE, FLIGHT, PICTURE, EXPORT):
         request_id = str(uuid.uuid4())
         first = (await start(tenant, method, worlds[0], request_id=request_id)).message
         assert (await start(tenant, method, worlds[0], request_id=request_id)).message.name == first.name

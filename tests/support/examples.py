@@ -258,6 +258,9 @@ EXAMPLES: dict[str, Example] = {
     "WorldRenderingService.RenderTurntable": Example(
         VERSION, lambda name: world_rendering_service_pb2.RenderTurntableRequest(world=name)
     ),
+    "WorldRenderingService.RenderFlight": Example(
+        VERSION, lambda name: world_rendering_service_pb2.RenderFlightRequest(world=name, waypoints=[{}, {}])
+    ),
     "WorldRenderingService.RenderPicture": Example(
         VERSION, lambda name: world_rendering_service_pb2.RenderPictureRequest(world=name)
     ),

@@ -109,6 +109,7 @@ const METHODS: Readonly<Record<string, string>> = {
   ReconstructWorld: "World from pictures",
   GenerateWorld: "World from words",
   RenderTurntable: "Flight around a world",
+  RenderFlight: "Flight through a world",
   RenderOverlay: "Drawn video",
   ExportWorld: "Export of a world",
   ExtractMesh: "Surface of a world",

@@ -10,7 +10,7 @@ import pytest
 from praxiscope.client import PraxiscopeError
 from praxiscope.command import main
 from praxiscope.command._arguments import parse
-from praxiscope.command._worlds import collect, settings_of, target_of
+from praxiscope.command._worlds import collect, path_of, settings_of, target_of
 
 
 @pytest.fixture
@@ -104,3 +104,30 @@ def test_the_engine_and_the_light_go_to_the_platform_as_they_were_asked_for() ->
     assert settings["sun"]["elevation_rad"] == pytest.approx(1.5707963)
     plain = settings_of(parse(["render", "garden.spz"]))
     assert (plain["engine"], plain["lighting"], "sun" in plain) == ("ENGINE_AUTO", "LIGHTING_UNSPECIFIED", False)
+
+
+def test_a_path_is_read_from_a_file_or_named_by_pictures(tmp_path: Path) -> None:
+    assert path_of(parse(["render", "garden.spz"])) == {}
+    named = path_of(parse(["render", "garden.spz", "--through", "3", "0"]))
+    assert named == {"waypoints": [{"picture_index": 3}, {"picture_index": 0}]}
+    file = tmp_path / "path.json"
+    file.write_text('{"waypoints": [{}, {"timeOffset": "3s"}], "frameRateHz": 60}', encoding="utf-8")
+    assert path_of(parse(["render", "garden.spz", "--path", str(file)]))["frameRateHz"] == 60
+    file.write_text('[{"orbit": {}}, {}]', encoding="utf-8")
+    assert path_of(parse(["render", "garden.spz", "--path", str(file)])) == {"waypoints": [{"orbit": {}}, {}]}
+
+
+@pytest.mark.parametrize("content", ["{", "3", "{}", '{"waypoints": [3]}', pytest.param("[" * 100_000, id="deep")])
+def test_a_file_that_is_no_path_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "path.json"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(PraxiscopeError) as caught:
+        path_of(parse(["render", "garden.spz", "--path", str(file)]))
+    assert caught.value.reason == "INVALID_PATH"
+
+
+@pytest.mark.parametrize("words", [["--path", "p.json"], ["--camera", "orbit"], ["--picture", "1"]], ids=str)
+def test_a_path_and_another_camera_are_refused(words: list[str]) -> None:
+    with pytest.raises(PraxiscopeError) as caught:
+        path_of(parse(["render", "garden.spz", *words, "--through", "1", "2"]))
+    assert caught.value.reason == "INVALID_PATH"

@@ -260,6 +260,18 @@ class AsyncClient(EditingCalls, ModelCalls):
         }
         return await self._start(f"/v1/{world}:renderTurntable", body, request_id)
 
+    async def render_flight(
+        self,
+        world: str,
+        *,
+        waypoints: Sequence[Mapping[str, Any]],
+        request_id: str = "",
+        **settings: Any,  # noqa: ANN401  the request's fields
+    ) -> str:
+        """Starts a flight along a path, with RenderFlightRequest's other fields, and returns its operation's name."""
+        body = {**settings, "waypoints": [dict(point) for point in waypoints]}
+        return await self._start(f"/v1/{world}:renderFlight", body, request_id)
+
     async def render_picture(
         self,
         world: str,

@@ -99,10 +99,26 @@ def _add_worlds(commands: Any, common: argparse.ArgumentParser) -> None:  # noqa
     mesh.add_argument("--collider-faces", type=int, default=0, help="by default 10,000")
     mesh.add_argument("-o", "--output", required=True, metavar="FILE.glb", help="FILE.collider.glb lies beside it")
 
-    render = commands.add_parser("render", parents=[common], help="draw a world or a mesh, or fly around it")
+    render = commands.add_parser("render", parents=[common], help="draw a world or a mesh, or fly around or through it")
     render.add_argument("world", help="a file, or projects/…/assets/…[/versions/…]")
     render.add_argument(
-        "--camera", choices=["still", "orbit"], help="a picture or a flight around; by default what the output is"
+        "--camera",
+        choices=["still", "orbit", "path"],
+        help="a picture, a flight around or one along a path; by default what the output and the path say",
+    )
+    render.add_argument(
+        "--path",
+        default="",
+        metavar="FILE",
+        help="fly along the waypoints of a JSON file, RenderFlightRequest's fields",
+    )
+    render.add_argument(
+        "--through",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="fly through where these of its pictures were taken",
     )
     _add_engines(render)
     render.add_argument("--azimuth-deg", type=float, default=0.0, help="counter-clockwise seen from above")
@@ -118,7 +134,7 @@ def _add_worlds(commands: Any, common: argparse.ArgumentParser) -> None:  # noqa
         "--output",
         default="",
         metavar="FILE",
-        help="a .png, or an .mp4 for a flight around; by default beside the file",
+        help="a .png, or an .mp4 for a flight; by default called like the world, here",
     )
 
 

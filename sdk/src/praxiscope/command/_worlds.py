@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import tempfile
 import zipfile
@@ -76,11 +77,12 @@ def generate(options: argparse.Namespace, screen: Screen, client: Client, send: 
 
 
 def render(options: argparse.Namespace, screen: Screen, client: Client, send: Send, document: Document) -> None:
-    """A world or a mesh in, a picture or a flight around it out."""
-    target, is_flight = target_of(options.world, options.output, options.camera)
+    """A world or a mesh in, a picture or a flight out."""
+    path = path_of(options)
+    target, is_flight = target_of(options.world, options.output, options.camera or ("path" if path else None))
     world = _world_of(options.world, screen, client, send)
     try:
-        _render(options, screen, client, document, world, target, is_flight=is_flight)
+        _render(options, screen, client, document, world, target, is_flight=is_flight, path=path)
     except PraxiscopeError as error:
         if error.reason != "ENGINE_UNSUITED" or options.engine != "path":
             raise
@@ -88,7 +90,8 @@ def render(options: argparse.Namespace, screen: Screen, client: Client, send: Se
         operation = client.extract_mesh(world)
         with screen.stage_bars(operation) as on_progress:
             surface = client.wait(operation, on_progress=on_progress)
-        _render(options, screen, client, document, surface.asset_version, target, is_flight=is_flight)
+        surface_version = surface.asset_version
+        _render(options, screen, client, document, surface_version, target, is_flight=is_flight, path=path)
 
 
 def _render(
@@ -100,6 +103,7 @@ def _render(
     target: Path,
     *,
     is_flight: bool,
+    path: Mapping[str, Any],
 ) -> None:
     orbit = {
         "azimuth_rad": math.radians(options.azimuth_deg),
@@ -119,14 +123,47 @@ def _render(
         text = f"{target}\n{answer.engine}: {answer.engine_reason}"
         screen.result({"engine": answer.engine, "engine_reason": answer.engine_reason, "files": [str(target)]}, text)
         return
-    operation = client.render_turntable(world, start=orbit, frame_count=options.frames, settings=settings, **size)
+    if path:
+        asked = {"settings": settings, **{name: value for name, value in size.items() if value}, **path}
+        operation, made = client.render_flight(world, **asked), "flight.mp4"
+    else:
+        frames = options.frames
+        operation = client.render_turntable(world, start=orbit, frame_count=frames, settings=settings, **size)
+        made = "turntable.mp4"
     with screen.stage_bars(operation) as on_progress:
         response = client.wait(operation, on_progress=on_progress)
-    client.download(response.asset_version, "turntable.mp4", target)
+    client.download(response.asset_version, made, target)
     screen.result(
         {**document(response), "operation": operation, "files": [str(target)]},
         f"{response.frame_count} frames: {target}\n{response.engine}: {response.engine_reason}",
     )
+
+
+def path_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Returns what a flight passes through, RenderFlightRequest's fields; empty where no path was asked for.
+
+    Raises:
+        PraxiscopeError: The file is no path, or two paths were asked for, or a path and another camera.
+    """
+    if not options.path and not options.through:
+        return {}
+    if (options.path and options.through) or options.camera not in {None, "path"} or options.picture >= 0:
+        raise PraxiscopeError(
+            "A path is one of --path and --through, without another --camera or --picture.", reason="INVALID_PATH"
+        )
+    if options.through:
+        return {"waypoints": [{"picture_index": index} for index in options.through]}
+    try:
+        path = json.loads(Path(options.path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise PraxiscopeError(f"{options.path} is no JSON: {error}", reason="INVALID_PATH") from error
+    path = {"waypoints": path} if isinstance(path, list) else path
+    points = path.get("waypoints") if isinstance(path, dict) else None
+    if not isinstance(points, list) or not all(isinstance(point, dict) for point in points):
+        raise PraxiscopeError(
+            f"{options.path} must have a list of waypoints, as RenderFlightRequest has.", reason="INVALID_PATH"
+        )
+    return dict(path)
 
 
 def target_of(world: str, output: str, camera: str | None) -> tuple[Path, bool]:
@@ -135,19 +172,19 @@ def target_of(world: str, output: str, camera: str | None) -> tuple[Path, bool]:
     Args:
         world: The file or the asset that is drawn.
         output: The file that was asked for; empty: one called like the world, here.
-        camera: `still` or `orbit`; None: what the output's ending says.
+        camera: `still`, `orbit` or `path`; None: what the output's ending says.
 
     Raises:
         PraxiscopeError: The output is neither, or not what the camera is.
     """
     if not output:
         stem = "world" if world.startswith("projects/") else Path(world).name.split(".")[0]
-        output = f"{stem}{'.mp4' if camera == 'orbit' else '.png'}"
+        output = f"{stem}{'.mp4' if camera in {'orbit', 'path'} else '.png'}"
     target = Path(output)
-    is_flight = target.suffix.lower() != ".png" if camera is None else camera == "orbit"
+    is_flight = target.suffix.lower() != ".png" if camera is None else camera != "still"
     if target.suffix.lower() != (".mp4" if is_flight else ".png"):
         raise PraxiscopeError(
-            f"{target} must end with .png for a picture, or .mp4 for a flight around.", reason="UNKNOWN_PICTURE_FORMAT"
+            f"{target} must end with .png for a picture, or .mp4 for a flight.", reason="UNKNOWN_PICTURE_FORMAT"
         )
     return target, is_flight
 

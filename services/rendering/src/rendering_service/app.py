@@ -14,6 +14,7 @@ from praxiscope_common.service import ServiceRuntime
 from praxiscope_common.storage.configuration import open_store
 from praxiscope_world_assets import WorldReader
 from praxiscope_worlds.kernels import open_kernels
+from rendering_service.adapters.film_job import FilmWork
 from rendering_service.adapters.jobs import OverlayJobs, OverlayWork
 from rendering_service.adapters.live_views import LiveViews
 from rendering_service.adapters.mesh_engines import MeshEngines
@@ -21,11 +22,11 @@ from rendering_service.adapters.mesh_preparation import decode_texture
 from rendering_service.adapters.picture_job import PictureWork
 from rendering_service.adapters.stills import Stills
 from rendering_service.adapters.world_drawer import WorldDrawer
-from rendering_service.adapters.world_jobs import WorldJobs, WorldWork
+from rendering_service.adapters.world_jobs import ExportWork, WorldJobs
 from rendering_service.adapters.world_views import WorldViews
 from rendering_service.api.convert import style_from
 from rendering_service.api.rendering_servicer import RenderingServicer
-from rendering_service.api.world_convert import large_question_from, orbit_from, settings_from
+from rendering_service.api.world_convert import flight_from, large_question_from, orbit_from, settings_from
 from rendering_service.api.world_servicer import WorldRenderingServicer
 from rendering_service.config import RenderingConfig, read_config
 
@@ -80,13 +81,14 @@ class Rendering:
         work_ = OverlayWork(
             files=self.files, library=self.library, identity=self.runtime.identity, style_from=style_from
         )
-        world_work = WorldWork(
+        exports = ExportWork(files=self.files, worlds=self.worlds, library=self.library, identity=self.runtime.identity)
+        films = FilmWork(
             files=self.files,
-            worlds=self.worlds,
             library=self.library,
             identity=self.runtime.identity,
             drawer=self.drawer,
             orbit_from=orbit_from,
+            flight_from=flight_from,
             settings_from=settings_from,
         )
         pictures = PictureWork(
@@ -99,7 +101,7 @@ class Rendering:
         return Worker(
             service="rendering",
             database=self.database,
-            handlers={**work_.handlers(), **world_work.handlers(), **pictures.handlers()},
+            handlers={**work_.handlers(), **exports.handlers(), **films.handlers(), **pictures.handlers()},
             metrics=self.runtime.metrics,
             concurrency=self.config.concurrency,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from praxiscope.rendering.v1 import world_rendering_service_pb2
@@ -9,6 +10,7 @@ from praxiscope.type.v1 import geometry_pb2
 from praxiscope_worlds import Camera, InvalidViewError, Orbit, camera_from_pose
 from rendering_service.core.daylight import Daylight
 from rendering_service.core.engines import Engine, Lighting, Quality
+from rendering_service.core.flight import USUAL_FRAME_RATE_HZ, Timetable, make_timetable
 from rendering_service.core.frame_budget import DETAILS
 from rendering_service.core.live_view import LiveFrame, LiveStart
 from rendering_service.core.panorama import Panorama
@@ -129,20 +131,38 @@ def large_question_from(request: world_rendering_service_pb2.RenderPictureReques
     )
 
 
+def flight_from(
+    request: world_rendering_service_pb2.RenderFlightRequest,
+) -> tuple[Sequence[Orbit | Camera | int], Timetable]:
+    """Returns what a flight passes through, and when.
+
+    Raises:
+        InvalidFlightError: Its times do not grow, or it has too many frames.
+        InvalidViewError: A camera is none.
+    """
+    offsets_s = [point.time_offset.ToNanoseconds() / 1e9 for point in request.waypoints]
+    timetable = make_timetable(offsets_s, frame_rate_hz=request.frame_rate_hz or USUAL_FRAME_RATE_HZ)
+    return [_view(point) for point in request.waypoints], timetable
+
+
+def _view(
+    message: _Request | world_rendering_service_pb2.RenderPictureRequest | world_rendering_service_pb2.Waypoint,
+) -> Orbit | Camera | int:
+    match message.WhichOneof("view"):
+        case "camera":
+            return camera_from(message.camera)
+        case "picture_index":
+            return message.picture_index
+        case _:
+            return orbit_from(message.orbit)
+
+
 def _question(
     request: _Request | world_rendering_service_pb2.RenderPictureRequest, usual_px: tuple[int, int]
 ) -> ViewQuestion:
-    view: Orbit | Camera | int
-    match request.WhichOneof("view"):
-        case "camera":
-            view = camera_from(request.camera)
-        case "picture_index":
-            view = request.picture_index
-        case _:
-            view = orbit_from(request.orbit)
     return ViewQuestion(
         world=request.world,
-        view=view,
+        view=_view(request),
         width_px=request.width_px or usual_px[0],
         height_px=request.height_px or usual_px[1],
         layer=_LAYERS[request.layer],

@@ -42,6 +42,13 @@ class WorldRenderingServicer(world_rendering_service_pb2_grpc.WorldRenderingServ
         """Starts a flight around a world."""
         return to_message(await self._jobs.start_turntable(request))
 
+    async def RenderFlight(
+        self, request: world_rendering_service_pb2.RenderFlightRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Starts a flight along a path, if it is one."""
+        world_convert.flight_from(request)
+        return to_message(await self._jobs.start_flight(request))
+
     async def RenderPicture(
         self, request: world_rendering_service_pb2.RenderPictureRequest, context: Context
     ) -> operations_pb2.Operation:

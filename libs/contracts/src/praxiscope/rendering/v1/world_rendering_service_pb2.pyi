@@ -1,7 +1,10 @@
+import datetime
+
 from buf.validate import validate_pb2 as _validate_pb2
 from google.api import annotations_pb2 as _annotations_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.longrunning import operations_pb2 as _operations_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
 from praxiscope.rendering.v1 import rendering_service_pb2 as _rendering_service_pb2
 from praxiscope.type.v1 import access_pb2 as _access_pb2
 from praxiscope.type.v1 import geometry_pb2 as _geometry_pb2
@@ -214,6 +217,50 @@ class RenderTurntableRequest(_message.Message):
     def __init__(self, world: _Optional[str] = ..., start: _Optional[_Union[OrbitView, _Mapping]] = ..., frame_count: _Optional[int] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., codec: _Optional[_Union[_rendering_service_pb2.RenderOverlayRequest.Codec, str]] = ..., request_id: _Optional[str] = ..., settings: _Optional[_Union[RenderSettings, _Mapping]] = ...) -> None: ...
 
 class RenderTurntableResponse(_message.Message):
+    __slots__ = ("asset_version", "frame_count", "engine", "engine_reason")
+    ASSET_VERSION_FIELD_NUMBER: _ClassVar[int]
+    FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_REASON_FIELD_NUMBER: _ClassVar[int]
+    asset_version: str
+    frame_count: int
+    engine: str
+    engine_reason: str
+    def __init__(self, asset_version: _Optional[str] = ..., frame_count: _Optional[int] = ..., engine: _Optional[str] = ..., engine_reason: _Optional[str] = ...) -> None: ...
+
+class Waypoint(_message.Message):
+    __slots__ = ("orbit", "camera", "picture_index", "time_offset")
+    ORBIT_FIELD_NUMBER: _ClassVar[int]
+    CAMERA_FIELD_NUMBER: _ClassVar[int]
+    PICTURE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    TIME_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    orbit: OrbitView
+    camera: _geometry_pb2.PinholeCamera
+    picture_index: int
+    time_offset: _duration_pb2.Duration
+    def __init__(self, orbit: _Optional[_Union[OrbitView, _Mapping]] = ..., camera: _Optional[_Union[_geometry_pb2.PinholeCamera, _Mapping]] = ..., picture_index: _Optional[int] = ..., time_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class RenderFlightRequest(_message.Message):
+    __slots__ = ("world", "waypoints", "frame_rate_hz", "width_px", "height_px", "codec", "request_id", "settings")
+    WORLD_FIELD_NUMBER: _ClassVar[int]
+    WAYPOINTS_FIELD_NUMBER: _ClassVar[int]
+    FRAME_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
+    CODEC_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    world: str
+    waypoints: _containers.RepeatedCompositeFieldContainer[Waypoint]
+    frame_rate_hz: int
+    width_px: int
+    height_px: int
+    codec: _rendering_service_pb2.RenderOverlayRequest.Codec
+    request_id: str
+    settings: RenderSettings
+    def __init__(self, world: _Optional[str] = ..., waypoints: _Optional[_Iterable[_Union[Waypoint, _Mapping]]] = ..., frame_rate_hz: _Optional[int] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., codec: _Optional[_Union[_rendering_service_pb2.RenderOverlayRequest.Codec, str]] = ..., request_id: _Optional[str] = ..., settings: _Optional[_Union[RenderSettings, _Mapping]] = ...) -> None: ...
+
+class RenderFlightResponse(_message.Message):
     __slots__ = ("asset_version", "frame_count", "engine", "engine_reason")
     ASSET_VERSION_FIELD_NUMBER: _ClassVar[int]
     FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]

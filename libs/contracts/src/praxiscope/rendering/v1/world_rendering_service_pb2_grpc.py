@@ -51,6 +51,11 @@ class WorldRenderingServiceStub:
                 request_serializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderTurntableRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.RenderFlight = channel.unary_unary(
+                '/praxiscope.rendering.v1.WorldRenderingService/RenderFlight',
+                request_serializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderFlightRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
         self.RenderPicture = channel.unary_unary(
                 '/praxiscope.rendering.v1.WorldRenderingService/RenderPicture',
                 request_serializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderPictureRequest.SerializeToString,
@@ -90,6 +95,13 @@ class WorldRenderingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RenderFlight(self, request, context):
+        """Draws a flight along a path of one's own and makes an asset of kind KIND_CLIP with the file `flight.mp4`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RenderPicture(self, request, context):
         """Draws one large view, part by part, and makes an asset of kind KIND_FILE with the file `picture.png`.
         """
@@ -120,6 +132,11 @@ def add_WorldRenderingServiceServicer_to_server(servicer, server):
             'RenderTurntable': grpc.unary_unary_rpc_method_handler(
                     servicer.RenderTurntable,
                     request_deserializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderTurntableRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'RenderFlight': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenderFlight,
+                    request_deserializer=praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderFlightRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
             'RenderPicture': grpc.unary_unary_rpc_method_handler(
@@ -214,6 +231,33 @@ class WorldRenderingService:
             target,
             '/praxiscope.rendering.v1.WorldRenderingService/RenderTurntable',
             praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderTurntableRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenderFlight(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/praxiscope.rendering.v1.WorldRenderingService/RenderFlight',
+            praxiscope_dot_rendering_dot_v1_dot_world__rendering__service__pb2.RenderFlightRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,

@@ -11,6 +11,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	v1 "praxiscope/gateway/gen/praxiscope/type/v1"
 	reflect "reflect"
 	sync "sync"
@@ -372,7 +373,7 @@ func (x ExportWorldRequest_Format) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ExportWorldRequest_Format.Descriptor instead.
 func (ExportWorldRequest_Format) EnumDescriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{10, 0}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{13, 0}
 }
 
 // A circle around a world's middle, looking at it.
@@ -1193,6 +1194,301 @@ func (x *RenderTurntableResponse) GetEngineReason() string {
 	return ""
 }
 
+// Where a flight passes through.
+type Waypoint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From where; nothing means an orbit view of zeros.
+	//
+	// Types that are valid to be assigned to View:
+	//
+	//	*Waypoint_Orbit
+	//	*Waypoint_Camera
+	//	*Waypoint_PictureIndex
+	View isWaypoint_View `protobuf_oneof:"view"`
+	// When the flight is here. It starts with the first one's, and they grow from one to the next. All left out: two seconds from each to the next.
+	TimeOffset    *durationpb.Duration `protobuf:"bytes,4,opt,name=time_offset,json=timeOffset,proto3" json:"time_offset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Waypoint) Reset() {
+	*x = Waypoint{}
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Waypoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Waypoint) ProtoMessage() {}
+
+func (x *Waypoint) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Waypoint.ProtoReflect.Descriptor instead.
+func (*Waypoint) Descriptor() ([]byte, []int) {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Waypoint) GetView() isWaypoint_View {
+	if x != nil {
+		return x.View
+	}
+	return nil
+}
+
+func (x *Waypoint) GetOrbit() *OrbitView {
+	if x != nil {
+		if x, ok := x.View.(*Waypoint_Orbit); ok {
+			return x.Orbit
+		}
+	}
+	return nil
+}
+
+func (x *Waypoint) GetCamera() *v1.PinholeCamera {
+	if x != nil {
+		if x, ok := x.View.(*Waypoint_Camera); ok {
+			return x.Camera
+		}
+	}
+	return nil
+}
+
+func (x *Waypoint) GetPictureIndex() int32 {
+	if x != nil {
+		if x, ok := x.View.(*Waypoint_PictureIndex); ok {
+			return x.PictureIndex
+		}
+	}
+	return 0
+}
+
+func (x *Waypoint) GetTimeOffset() *durationpb.Duration {
+	if x != nil {
+		return x.TimeOffset
+	}
+	return nil
+}
+
+type isWaypoint_View interface {
+	isWaypoint_View()
+}
+
+type Waypoint_Orbit struct {
+	// From a circle around the middle. A flight of nothing else stays on circles, and its azimuths may go around as often as they like.
+	Orbit *OrbitView `protobuf:"bytes,1,opt,name=orbit,proto3,oneof"`
+}
+
+type Waypoint_Camera struct {
+	// From a camera of one's own, whose vertical field is kept at the video's size.
+	Camera *v1.PinholeCamera `protobuf:"bytes,2,opt,name=camera,proto3,oneof"`
+}
+
+type Waypoint_PictureIndex struct {
+	// From where one of the world's own pictures was taken, by its place in `cameras.json`.
+	PictureIndex int32 `protobuf:"varint,3,opt,name=picture_index,json=pictureIndex,proto3,oneof"`
+}
+
+func (*Waypoint_Orbit) isWaypoint_View() {}
+
+func (*Waypoint_Camera) isWaypoint_View() {}
+
+func (*Waypoint_PictureIndex) isWaypoint_View() {}
+
+// Says along what to fly.
+type RenderFlightRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The world, `projects/{project}/assets/{asset}/versions/{version}`.
+	World string `protobuf:"bytes,1,opt,name=world,proto3" json:"world,omitempty"`
+	// Where the flight passes through, in order; smooth between. Twice the same view is a rest.
+	Waypoints []*Waypoint `protobuf:"bytes,2,rep,name=waypoints,proto3" json:"waypoints,omitempty"`
+	// Frames a second; 0 means 30. A flight has at most 3600 frames.
+	FrameRateHz int32 `protobuf:"varint,3,opt,name=frame_rate_hz,json=frameRateHz,proto3" json:"frame_rate_hz,omitempty"`
+	// Width in pixels, an even number; 0 means 960.
+	WidthPx int32 `protobuf:"varint,4,opt,name=width_px,json=widthPx,proto3" json:"width_px,omitempty"`
+	// Height in pixels, an even number; 0 means 540.
+	HeightPx int32 `protobuf:"varint,5,opt,name=height_px,json=heightPx,proto3" json:"height_px,omitempty"`
+	// The codec.
+	Codec RenderOverlayRequest_Codec `protobuf:"varint,6,opt,name=codec,proto3,enum=praxiscope.rendering.v1.RenderOverlayRequest_Codec" json:"codec,omitempty"`
+	// A UUID of the caller's; a repeated call with it gives the same operation.
+	RequestId string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// With what and how to draw.
+	Settings      *RenderSettings `protobuf:"bytes,8,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenderFlightRequest) Reset() {
+	*x = RenderFlightRequest{}
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenderFlightRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenderFlightRequest) ProtoMessage() {}
+
+func (x *RenderFlightRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenderFlightRequest.ProtoReflect.Descriptor instead.
+func (*RenderFlightRequest) Descriptor() ([]byte, []int) {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RenderFlightRequest) GetWorld() string {
+	if x != nil {
+		return x.World
+	}
+	return ""
+}
+
+func (x *RenderFlightRequest) GetWaypoints() []*Waypoint {
+	if x != nil {
+		return x.Waypoints
+	}
+	return nil
+}
+
+func (x *RenderFlightRequest) GetFrameRateHz() int32 {
+	if x != nil {
+		return x.FrameRateHz
+	}
+	return 0
+}
+
+func (x *RenderFlightRequest) GetWidthPx() int32 {
+	if x != nil {
+		return x.WidthPx
+	}
+	return 0
+}
+
+func (x *RenderFlightRequest) GetHeightPx() int32 {
+	if x != nil {
+		return x.HeightPx
+	}
+	return 0
+}
+
+func (x *RenderFlightRequest) GetCodec() RenderOverlayRequest_Codec {
+	if x != nil {
+		return x.Codec
+	}
+	return RenderOverlayRequest_CODEC_UNSPECIFIED
+}
+
+func (x *RenderFlightRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RenderFlightRequest) GetSettings() *RenderSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+// What a flight made.
+type RenderFlightResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version of the asset of kind KIND_CLIP.
+	AssetVersion string `protobuf:"bytes,1,opt,name=asset_version,json=assetVersion,proto3" json:"asset_version,omitempty"`
+	// How many frames were drawn.
+	FrameCount int32 `protobuf:"varint,2,opt,name=frame_count,json=frameCount,proto3" json:"frame_count,omitempty"`
+	// The engine that drew it, as in RenderViewResponse.
+	Engine string `protobuf:"bytes,3,opt,name=engine,proto3" json:"engine,omitempty"`
+	// Why that engine, for a person to read.
+	EngineReason  string `protobuf:"bytes,4,opt,name=engine_reason,json=engineReason,proto3" json:"engine_reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenderFlightResponse) Reset() {
+	*x = RenderFlightResponse{}
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenderFlightResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenderFlightResponse) ProtoMessage() {}
+
+func (x *RenderFlightResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenderFlightResponse.ProtoReflect.Descriptor instead.
+func (*RenderFlightResponse) Descriptor() ([]byte, []int) {
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RenderFlightResponse) GetAssetVersion() string {
+	if x != nil {
+		return x.AssetVersion
+	}
+	return ""
+}
+
+func (x *RenderFlightResponse) GetFrameCount() int32 {
+	if x != nil {
+		return x.FrameCount
+	}
+	return 0
+}
+
+func (x *RenderFlightResponse) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *RenderFlightResponse) GetEngineReason() string {
+	if x != nil {
+		return x.EngineReason
+	}
+	return ""
+}
+
 // Says what to draw, large.
 type RenderPictureRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1223,7 +1519,7 @@ type RenderPictureRequest struct {
 
 func (x *RenderPictureRequest) Reset() {
 	*x = RenderPictureRequest{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[8]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1235,7 +1531,7 @@ func (x *RenderPictureRequest) String() string {
 func (*RenderPictureRequest) ProtoMessage() {}
 
 func (x *RenderPictureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[8]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1248,7 +1544,7 @@ func (x *RenderPictureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderPictureRequest.ProtoReflect.Descriptor instead.
 func (*RenderPictureRequest) Descriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{8}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RenderPictureRequest) GetWorld() string {
@@ -1392,7 +1688,7 @@ type RenderPictureResponse struct {
 
 func (x *RenderPictureResponse) Reset() {
 	*x = RenderPictureResponse{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[9]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1404,7 +1700,7 @@ func (x *RenderPictureResponse) String() string {
 func (*RenderPictureResponse) ProtoMessage() {}
 
 func (x *RenderPictureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[9]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1417,7 +1713,7 @@ func (x *RenderPictureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderPictureResponse.ProtoReflect.Descriptor instead.
 func (*RenderPictureResponse) Descriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{9}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RenderPictureResponse) GetAssetVersion() string {
@@ -1484,7 +1780,7 @@ type ExportWorldRequest struct {
 
 func (x *ExportWorldRequest) Reset() {
 	*x = ExportWorldRequest{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[10]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1496,7 +1792,7 @@ func (x *ExportWorldRequest) String() string {
 func (*ExportWorldRequest) ProtoMessage() {}
 
 func (x *ExportWorldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[10]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1509,7 +1805,7 @@ func (x *ExportWorldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWorldRequest.ProtoReflect.Descriptor instead.
 func (*ExportWorldRequest) Descriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{10}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ExportWorldRequest) GetWorld() string {
@@ -1546,7 +1842,7 @@ type ExportWorldResponse struct {
 
 func (x *ExportWorldResponse) Reset() {
 	*x = ExportWorldResponse{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[11]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1558,7 +1854,7 @@ func (x *ExportWorldResponse) String() string {
 func (*ExportWorldResponse) ProtoMessage() {}
 
 func (x *ExportWorldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[11]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1571,7 +1867,7 @@ func (x *ExportWorldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWorldResponse.ProtoReflect.Descriptor instead.
 func (*ExportWorldResponse) Descriptor() ([]byte, []int) {
-	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{11}
+	return file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ExportWorldResponse) GetAssetVersion() string {
@@ -1601,7 +1897,7 @@ type RenderSettings_Sun struct {
 
 func (x *RenderSettings_Sun) Reset() {
 	*x = RenderSettings_Sun{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[12]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1613,7 +1909,7 @@ func (x *RenderSettings_Sun) String() string {
 func (*RenderSettings_Sun) ProtoMessage() {}
 
 func (x *RenderSettings_Sun) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[12]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1664,7 +1960,7 @@ type StreamViewRequest_Start struct {
 
 func (x *StreamViewRequest_Start) Reset() {
 	*x = StreamViewRequest_Start{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[13]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1676,7 +1972,7 @@ func (x *StreamViewRequest_Start) String() string {
 func (*StreamViewRequest_Start) ProtoMessage() {}
 
 func (x *StreamViewRequest_Start) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[13]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1752,7 +2048,7 @@ type StreamViewRequest_Pose struct {
 
 func (x *StreamViewRequest_Pose) Reset() {
 	*x = StreamViewRequest_Pose{}
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[14]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1764,7 +2060,7 @@ func (x *StreamViewRequest_Pose) String() string {
 func (*StreamViewRequest_Pose) ProtoMessage() {}
 
 func (x *StreamViewRequest_Pose) ProtoReflect() protoreflect.Message {
-	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[14]
+	mi := &file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1834,7 +2130,7 @@ var File_praxiscope_rendering_v1_world_rendering_service_proto protoreflect.File
 
 const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
 	"\n" +
-	"5praxiscope/rendering/v1/world_rendering_service.proto\x12\x17praxiscope.rendering.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a#google/longrunning/operations.proto\x1a/praxiscope/rendering/v1/rendering_service.proto\x1a\x1fpraxiscope/type/v1/access.proto\x1a!praxiscope/type/v1/geometry.proto\"\xbe\x01\n" +
+	"5praxiscope/rendering/v1/world_rendering_service.proto\x12\x17praxiscope.rendering.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a/praxiscope/rendering/v1/rendering_service.proto\x1a\x1fpraxiscope/type/v1/access.proto\x1a!praxiscope/type/v1/geometry.proto\"\xbe\x01\n" +
 	"\tOrbitView\x12%\n" +
 	"\vazimuth_rad\x18\x01 \x01(\x01B\x04\xe2A\x01\x01R\n" +
 	"azimuthRad\x12)\n" +
@@ -1942,6 +2238,29 @@ const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
 	"\vframe_count\x18\x02 \x01(\x05R\n" +
 	"frameCount\x12\x16\n" +
 	"\x06engine\x18\x03 \x01(\tR\x06engine\x12#\n" +
+	"\rengine_reason\x18\x04 \x01(\tR\fengineReason\"\xf4\x01\n" +
+	"\bWaypoint\x12:\n" +
+	"\x05orbit\x18\x01 \x01(\v2\".praxiscope.rendering.v1.OrbitViewH\x00R\x05orbit\x12;\n" +
+	"\x06camera\x18\x02 \x01(\v2!.praxiscope.type.v1.PinholeCameraH\x00R\x06camera\x12%\n" +
+	"\rpicture_index\x18\x03 \x01(\x05H\x00R\fpictureIndex\x12@\n" +
+	"\vtime_offset\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x04\xe2A\x01\x01R\n" +
+	"timeOffsetB\x06\n" +
+	"\x04view\"\xa7\x03\n" +
+	"\x13RenderFlightRequest\x12\x1a\n" +
+	"\x05world\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x05world\x12E\n" +
+	"\twaypoints\x18\x02 \x03(\v2!.praxiscope.rendering.v1.WaypointB\x04\xe2A\x01\x02R\twaypoints\x12(\n" +
+	"\rframe_rate_hz\x18\x03 \x01(\x05B\x04\xe2A\x01\x01R\vframeRateHz\x12\x1f\n" +
+	"\bwidth_px\x18\x04 \x01(\x05B\x04\xe2A\x01\x01R\awidthPx\x12!\n" +
+	"\theight_px\x18\x05 \x01(\x05B\x04\xe2A\x01\x01R\bheightPx\x12O\n" +
+	"\x05codec\x18\x06 \x01(\x0e23.praxiscope.rendering.v1.RenderOverlayRequest.CodecB\x04\xe2A\x01\x01R\x05codec\x12#\n" +
+	"\n" +
+	"request_id\x18\a \x01(\tB\x04\xe2A\x01\x01R\trequestId\x12I\n" +
+	"\bsettings\x18\b \x01(\v2'.praxiscope.rendering.v1.RenderSettingsB\x04\xe2A\x01\x01R\bsettings\"\x99\x01\n" +
+	"\x14RenderFlightResponse\x12#\n" +
+	"\rasset_version\x18\x01 \x01(\tR\fassetVersion\x12\x1f\n" +
+	"\vframe_count\x18\x02 \x01(\x05R\n" +
+	"frameCount\x12\x16\n" +
+	"\x06engine\x18\x03 \x01(\tR\x06engine\x12#\n" +
 	"\rengine_reason\x18\x04 \x01(\tR\fengineReason\"\xa8\x04\n" +
 	"\x14RenderPictureRequest\x12\x1a\n" +
 	"\x05world\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x05world\x12:\n" +
@@ -1983,7 +2302,7 @@ const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
 	"\vFORMAT_USDA\x10\x06\"P\n" +
 	"\x13ExportWorldResponse\x12#\n" +
 	"\rasset_version\x18\x01 \x01(\tR\fassetVersion\x12\x14\n" +
-	"\x05paths\x18\x02 \x03(\tR\x05paths2\xdd\x0e\n" +
+	"\x05paths\x18\x02 \x03(\tR\x05paths2\xba\x11\n" +
 	"\x15WorldRenderingService\x12\xfd\x03\n" +
 	"\n" +
 	"RenderView\x12*.praxiscope.rendering.v1.RenderViewRequest\x1a+.praxiscope.rendering.v1.RenderViewResponse\"\x95\x03\x82\xce\x18\xd0\x02\n" +
@@ -1995,7 +2314,10 @@ const file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc = "" +
 	"QUEUE_FULL\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/live:view(\x010\x01\x12\xc8\x02\n" +
 	"\x0fRenderTurntable\x12/.praxiscope.rendering.v1.RenderTurntableRequest\x1a\x1d.google.longrunning.Operation\"\xe4\x01\xcaA?\n" +
 	"\x17RenderTurntableResponse\x12$praxiscope.type.v1.OperationMetadata\x82\xce\x18Y\n" +
-	"\x17rendering.worlds.render\x12\x05world\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02?:\x01*\":/v1/{world=projects/*/assets/*/versions/*}:renderTurntable\x12\xc0\x02\n" +
+	"\x17rendering.worlds.render\x12\x05world\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02?:\x01*\":/v1/{world=projects/*/assets/*/versions/*}:renderTurntable\x12\xda\x02\n" +
+	"\fRenderFlight\x12,.praxiscope.rendering.v1.RenderFlightRequest\x1a\x1d.google.longrunning.Operation\"\xfc\x01\xcaA<\n" +
+	"\x14RenderFlightResponse\x12$praxiscope.type.v1.OperationMetadata\x82\xce\x18w\n" +
+	"\x17rendering.worlds.render\x12\x05world\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\fINVALID_VIEW\"\x0eINVALID_FLIGHT\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02<:\x01*\"7/v1/{world=projects/*/assets/*/versions/*}:renderFlight\x12\xc0\x02\n" +
 	"\rRenderPicture\x12-.praxiscope.rendering.v1.RenderPictureRequest\x1a\x1d.google.longrunning.Operation\"\xe0\x01\xcaA=\n" +
 	"\x15RenderPictureResponse\x12$praxiscope.type.v1.OperationMetadata\x82\xce\x18Y\n" +
 	"\x17rendering.worlds.render\x12\x05world\x18\x03\"\x12RESOURCE_NOT_FOUND\"\x0eFILE_NOT_FOUND\"\x11REQUEST_ID_REUSED\x82\xd3\xe4\x93\x02=:\x01*\"8/v1/{world=projects/*/assets/*/versions/*}:renderPicture\x12\xb8\x02\n" +
@@ -2017,7 +2339,7 @@ func file_praxiscope_rendering_v1_world_rendering_service_proto_rawDescGZIP() []
 }
 
 var file_praxiscope_rendering_v1_world_rendering_service_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_praxiscope_rendering_v1_world_rendering_service_proto_goTypes = []any{
 	(RenderSettings_Engine)(0),      // 0: praxiscope.rendering.v1.RenderSettings.Engine
 	(RenderSettings_Quality)(0),     // 1: praxiscope.rendering.v1.RenderSettings.Quality
@@ -2033,56 +2355,68 @@ var file_praxiscope_rendering_v1_world_rendering_service_proto_goTypes = []any{
 	(*StreamViewResponse)(nil),      // 11: praxiscope.rendering.v1.StreamViewResponse
 	(*RenderTurntableRequest)(nil),  // 12: praxiscope.rendering.v1.RenderTurntableRequest
 	(*RenderTurntableResponse)(nil), // 13: praxiscope.rendering.v1.RenderTurntableResponse
-	(*RenderPictureRequest)(nil),    // 14: praxiscope.rendering.v1.RenderPictureRequest
-	(*RenderPictureResponse)(nil),   // 15: praxiscope.rendering.v1.RenderPictureResponse
-	(*ExportWorldRequest)(nil),      // 16: praxiscope.rendering.v1.ExportWorldRequest
-	(*ExportWorldResponse)(nil),     // 17: praxiscope.rendering.v1.ExportWorldResponse
-	(*RenderSettings_Sun)(nil),      // 18: praxiscope.rendering.v1.RenderSettings.Sun
-	(*StreamViewRequest_Start)(nil), // 19: praxiscope.rendering.v1.StreamViewRequest.Start
-	(*StreamViewRequest_Pose)(nil),  // 20: praxiscope.rendering.v1.StreamViewRequest.Pose
-	(*v1.PinholeCamera)(nil),        // 21: praxiscope.type.v1.PinholeCamera
-	(RenderOverlayRequest_Codec)(0), // 22: praxiscope.rendering.v1.RenderOverlayRequest.Codec
-	(*v1.Vector3)(nil),              // 23: praxiscope.type.v1.Vector3
-	(*longrunningpb.Operation)(nil), // 24: google.longrunning.Operation
+	(*Waypoint)(nil),                // 14: praxiscope.rendering.v1.Waypoint
+	(*RenderFlightRequest)(nil),     // 15: praxiscope.rendering.v1.RenderFlightRequest
+	(*RenderFlightResponse)(nil),    // 16: praxiscope.rendering.v1.RenderFlightResponse
+	(*RenderPictureRequest)(nil),    // 17: praxiscope.rendering.v1.RenderPictureRequest
+	(*RenderPictureResponse)(nil),   // 18: praxiscope.rendering.v1.RenderPictureResponse
+	(*ExportWorldRequest)(nil),      // 19: praxiscope.rendering.v1.ExportWorldRequest
+	(*ExportWorldResponse)(nil),     // 20: praxiscope.rendering.v1.ExportWorldResponse
+	(*RenderSettings_Sun)(nil),      // 21: praxiscope.rendering.v1.RenderSettings.Sun
+	(*StreamViewRequest_Start)(nil), // 22: praxiscope.rendering.v1.StreamViewRequest.Start
+	(*StreamViewRequest_Pose)(nil),  // 23: praxiscope.rendering.v1.StreamViewRequest.Pose
+	(*v1.PinholeCamera)(nil),        // 24: praxiscope.type.v1.PinholeCamera
+	(RenderOverlayRequest_Codec)(0), // 25: praxiscope.rendering.v1.RenderOverlayRequest.Codec
+	(*durationpb.Duration)(nil),     // 26: google.protobuf.Duration
+	(*v1.Vector3)(nil),              // 27: praxiscope.type.v1.Vector3
+	(*longrunningpb.Operation)(nil), // 28: google.longrunning.Operation
 }
 var file_praxiscope_rendering_v1_world_rendering_service_proto_depIdxs = []int32{
 	0,  // 0: praxiscope.rendering.v1.RenderSettings.engine:type_name -> praxiscope.rendering.v1.RenderSettings.Engine
 	1,  // 1: praxiscope.rendering.v1.RenderSettings.quality:type_name -> praxiscope.rendering.v1.RenderSettings.Quality
 	2,  // 2: praxiscope.rendering.v1.RenderSettings.lighting:type_name -> praxiscope.rendering.v1.RenderSettings.Lighting
-	18, // 3: praxiscope.rendering.v1.RenderSettings.sun:type_name -> praxiscope.rendering.v1.RenderSettings.Sun
+	21, // 3: praxiscope.rendering.v1.RenderSettings.sun:type_name -> praxiscope.rendering.v1.RenderSettings.Sun
 	6,  // 4: praxiscope.rendering.v1.RenderViewRequest.orbit:type_name -> praxiscope.rendering.v1.OrbitView
-	21, // 5: praxiscope.rendering.v1.RenderViewRequest.camera:type_name -> praxiscope.type.v1.PinholeCamera
+	24, // 5: praxiscope.rendering.v1.RenderViewRequest.camera:type_name -> praxiscope.type.v1.PinholeCamera
 	3,  // 6: praxiscope.rendering.v1.RenderViewRequest.layer:type_name -> praxiscope.rendering.v1.RenderViewRequest.Layer
 	7,  // 7: praxiscope.rendering.v1.RenderViewRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
-	19, // 8: praxiscope.rendering.v1.StreamViewRequest.start:type_name -> praxiscope.rendering.v1.StreamViewRequest.Start
-	20, // 9: praxiscope.rendering.v1.StreamViewRequest.pose:type_name -> praxiscope.rendering.v1.StreamViewRequest.Pose
+	22, // 8: praxiscope.rendering.v1.StreamViewRequest.start:type_name -> praxiscope.rendering.v1.StreamViewRequest.Start
+	23, // 9: praxiscope.rendering.v1.StreamViewRequest.pose:type_name -> praxiscope.rendering.v1.StreamViewRequest.Pose
 	6,  // 10: praxiscope.rendering.v1.RenderTurntableRequest.start:type_name -> praxiscope.rendering.v1.OrbitView
-	22, // 11: praxiscope.rendering.v1.RenderTurntableRequest.codec:type_name -> praxiscope.rendering.v1.RenderOverlayRequest.Codec
+	25, // 11: praxiscope.rendering.v1.RenderTurntableRequest.codec:type_name -> praxiscope.rendering.v1.RenderOverlayRequest.Codec
 	7,  // 12: praxiscope.rendering.v1.RenderTurntableRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
-	6,  // 13: praxiscope.rendering.v1.RenderPictureRequest.orbit:type_name -> praxiscope.rendering.v1.OrbitView
-	21, // 14: praxiscope.rendering.v1.RenderPictureRequest.camera:type_name -> praxiscope.type.v1.PinholeCamera
-	23, // 15: praxiscope.rendering.v1.RenderPictureRequest.panorama_position:type_name -> praxiscope.type.v1.Vector3
-	3,  // 16: praxiscope.rendering.v1.RenderPictureRequest.layer:type_name -> praxiscope.rendering.v1.RenderViewRequest.Layer
-	7,  // 17: praxiscope.rendering.v1.RenderPictureRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
-	5,  // 18: praxiscope.rendering.v1.ExportWorldRequest.formats:type_name -> praxiscope.rendering.v1.ExportWorldRequest.Format
-	4,  // 19: praxiscope.rendering.v1.StreamViewRequest.Start.encoding:type_name -> praxiscope.rendering.v1.StreamViewRequest.Encoding
-	6,  // 20: praxiscope.rendering.v1.StreamViewRequest.Pose.orbit:type_name -> praxiscope.rendering.v1.OrbitView
-	21, // 21: praxiscope.rendering.v1.StreamViewRequest.Pose.camera:type_name -> praxiscope.type.v1.PinholeCamera
-	8,  // 22: praxiscope.rendering.v1.WorldRenderingService.RenderView:input_type -> praxiscope.rendering.v1.RenderViewRequest
-	10, // 23: praxiscope.rendering.v1.WorldRenderingService.StreamView:input_type -> praxiscope.rendering.v1.StreamViewRequest
-	12, // 24: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:input_type -> praxiscope.rendering.v1.RenderTurntableRequest
-	14, // 25: praxiscope.rendering.v1.WorldRenderingService.RenderPicture:input_type -> praxiscope.rendering.v1.RenderPictureRequest
-	16, // 26: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:input_type -> praxiscope.rendering.v1.ExportWorldRequest
-	9,  // 27: praxiscope.rendering.v1.WorldRenderingService.RenderView:output_type -> praxiscope.rendering.v1.RenderViewResponse
-	11, // 28: praxiscope.rendering.v1.WorldRenderingService.StreamView:output_type -> praxiscope.rendering.v1.StreamViewResponse
-	24, // 29: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:output_type -> google.longrunning.Operation
-	24, // 30: praxiscope.rendering.v1.WorldRenderingService.RenderPicture:output_type -> google.longrunning.Operation
-	24, // 31: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:output_type -> google.longrunning.Operation
-	27, // [27:32] is the sub-list for method output_type
-	22, // [22:27] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	6,  // 13: praxiscope.rendering.v1.Waypoint.orbit:type_name -> praxiscope.rendering.v1.OrbitView
+	24, // 14: praxiscope.rendering.v1.Waypoint.camera:type_name -> praxiscope.type.v1.PinholeCamera
+	26, // 15: praxiscope.rendering.v1.Waypoint.time_offset:type_name -> google.protobuf.Duration
+	14, // 16: praxiscope.rendering.v1.RenderFlightRequest.waypoints:type_name -> praxiscope.rendering.v1.Waypoint
+	25, // 17: praxiscope.rendering.v1.RenderFlightRequest.codec:type_name -> praxiscope.rendering.v1.RenderOverlayRequest.Codec
+	7,  // 18: praxiscope.rendering.v1.RenderFlightRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
+	6,  // 19: praxiscope.rendering.v1.RenderPictureRequest.orbit:type_name -> praxiscope.rendering.v1.OrbitView
+	24, // 20: praxiscope.rendering.v1.RenderPictureRequest.camera:type_name -> praxiscope.type.v1.PinholeCamera
+	27, // 21: praxiscope.rendering.v1.RenderPictureRequest.panorama_position:type_name -> praxiscope.type.v1.Vector3
+	3,  // 22: praxiscope.rendering.v1.RenderPictureRequest.layer:type_name -> praxiscope.rendering.v1.RenderViewRequest.Layer
+	7,  // 23: praxiscope.rendering.v1.RenderPictureRequest.settings:type_name -> praxiscope.rendering.v1.RenderSettings
+	5,  // 24: praxiscope.rendering.v1.ExportWorldRequest.formats:type_name -> praxiscope.rendering.v1.ExportWorldRequest.Format
+	4,  // 25: praxiscope.rendering.v1.StreamViewRequest.Start.encoding:type_name -> praxiscope.rendering.v1.StreamViewRequest.Encoding
+	6,  // 26: praxiscope.rendering.v1.StreamViewRequest.Pose.orbit:type_name -> praxiscope.rendering.v1.OrbitView
+	24, // 27: praxiscope.rendering.v1.StreamViewRequest.Pose.camera:type_name -> praxiscope.type.v1.PinholeCamera
+	8,  // 28: praxiscope.rendering.v1.WorldRenderingService.RenderView:input_type -> praxiscope.rendering.v1.RenderViewRequest
+	10, // 29: praxiscope.rendering.v1.WorldRenderingService.StreamView:input_type -> praxiscope.rendering.v1.StreamViewRequest
+	12, // 30: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:input_type -> praxiscope.rendering.v1.RenderTurntableRequest
+	15, // 31: praxiscope.rendering.v1.WorldRenderingService.RenderFlight:input_type -> praxiscope.rendering.v1.RenderFlightRequest
+	17, // 32: praxiscope.rendering.v1.WorldRenderingService.RenderPicture:input_type -> praxiscope.rendering.v1.RenderPictureRequest
+	19, // 33: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:input_type -> praxiscope.rendering.v1.ExportWorldRequest
+	9,  // 34: praxiscope.rendering.v1.WorldRenderingService.RenderView:output_type -> praxiscope.rendering.v1.RenderViewResponse
+	11, // 35: praxiscope.rendering.v1.WorldRenderingService.StreamView:output_type -> praxiscope.rendering.v1.StreamViewResponse
+	28, // 36: praxiscope.rendering.v1.WorldRenderingService.RenderTurntable:output_type -> google.longrunning.Operation
+	28, // 37: praxiscope.rendering.v1.WorldRenderingService.RenderFlight:output_type -> google.longrunning.Operation
+	28, // 38: praxiscope.rendering.v1.WorldRenderingService.RenderPicture:output_type -> google.longrunning.Operation
+	28, // 39: praxiscope.rendering.v1.WorldRenderingService.ExportWorld:output_type -> google.longrunning.Operation
+	34, // [34:40] is the sub-list for method output_type
+	28, // [28:34] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_praxiscope_rendering_v1_world_rendering_service_proto_init() }
@@ -2101,12 +2435,17 @@ func file_praxiscope_rendering_v1_world_rendering_service_proto_init() {
 		(*StreamViewRequest_Pose_)(nil),
 	}
 	file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[8].OneofWrappers = []any{
+		(*Waypoint_Orbit)(nil),
+		(*Waypoint_Camera)(nil),
+		(*Waypoint_PictureIndex)(nil),
+	}
+	file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[11].OneofWrappers = []any{
 		(*RenderPictureRequest_Orbit)(nil),
 		(*RenderPictureRequest_Camera)(nil),
 		(*RenderPictureRequest_PictureIndex)(nil),
 		(*RenderPictureRequest_PanoramaPosition)(nil),
 	}
-	file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[14].OneofWrappers = []any{
+	file_praxiscope_rendering_v1_world_rendering_service_proto_msgTypes[17].OneofWrappers = []any{
 		(*StreamViewRequest_Pose_Orbit)(nil),
 		(*StreamViewRequest_Pose_Camera)(nil),
 	}
@@ -2116,7 +2455,7 @@ func file_praxiscope_rendering_v1_world_rendering_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc), len(file_praxiscope_rendering_v1_world_rendering_service_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   15,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

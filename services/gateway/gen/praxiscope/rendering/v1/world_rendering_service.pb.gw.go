@@ -168,6 +168,51 @@ func local_request_WorldRenderingService_RenderTurntable_0(ctx context.Context, 
 	return msg, metadata, err
 }
 
+func request_WorldRenderingService_RenderFlight_0(ctx context.Context, marshaler runtime.Marshaler, client WorldRenderingServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq RenderFlightRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["world"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "world")
+	}
+	protoReq.World, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "world", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.RenderFlight(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_WorldRenderingService_RenderFlight_0(ctx context.Context, marshaler runtime.Marshaler, server WorldRenderingServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq RenderFlightRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["world"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "world")
+	}
+	protoReq.World, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "world", err)
+	}
+	msg, err := server.RenderFlight(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_WorldRenderingService_RenderPicture_0(ctx context.Context, marshaler runtime.Marshaler, client WorldRenderingServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq RenderPictureRequest
@@ -311,6 +356,26 @@ func RegisterWorldRenderingServiceHandlerServer(ctx context.Context, mux *runtim
 		}
 		forward_WorldRenderingService_RenderTurntable_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_WorldRenderingService_RenderFlight_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/praxiscope.rendering.v1.WorldRenderingService/RenderFlight", runtime.WithHTTPPathPattern("/v1/{world=projects/*/assets/*/versions/*}:renderFlight"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_WorldRenderingService_RenderFlight_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_WorldRenderingService_RenderFlight_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_WorldRenderingService_RenderPicture_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -442,6 +507,23 @@ func RegisterWorldRenderingServiceHandlerClient(ctx context.Context, mux *runtim
 		}
 		forward_WorldRenderingService_RenderTurntable_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_WorldRenderingService_RenderFlight_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/praxiscope.rendering.v1.WorldRenderingService/RenderFlight", runtime.WithHTTPPathPattern("/v1/{world=projects/*/assets/*/versions/*}:renderFlight"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_WorldRenderingService_RenderFlight_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_WorldRenderingService_RenderFlight_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_WorldRenderingService_RenderPicture_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -483,6 +565,7 @@ var (
 	pattern_WorldRenderingService_RenderView_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 2, 3, 1, 0, 4, 6, 5, 4}, []string{"v1", "projects", "assets", "versions", "world"}, "renderView"))
 	pattern_WorldRenderingService_StreamView_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "live"}, "view"))
 	pattern_WorldRenderingService_RenderTurntable_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 2, 3, 1, 0, 4, 6, 5, 4}, []string{"v1", "projects", "assets", "versions", "world"}, "renderTurntable"))
+	pattern_WorldRenderingService_RenderFlight_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 2, 3, 1, 0, 4, 6, 5, 4}, []string{"v1", "projects", "assets", "versions", "world"}, "renderFlight"))
 	pattern_WorldRenderingService_RenderPicture_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 2, 3, 1, 0, 4, 6, 5, 4}, []string{"v1", "projects", "assets", "versions", "world"}, "renderPicture"))
 	pattern_WorldRenderingService_ExportWorld_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 2, 3, 1, 0, 4, 6, 5, 4}, []string{"v1", "projects", "assets", "versions", "world"}, "exportWorld"))
 )
@@ -491,6 +574,7 @@ var (
 	forward_WorldRenderingService_RenderView_0      = runtime.ForwardResponseMessage
 	forward_WorldRenderingService_StreamView_0      = runtime.ForwardResponseStream
 	forward_WorldRenderingService_RenderTurntable_0 = runtime.ForwardResponseMessage
+	forward_WorldRenderingService_RenderFlight_0    = runtime.ForwardResponseMessage
 	forward_WorldRenderingService_RenderPicture_0   = runtime.ForwardResponseMessage
 	forward_WorldRenderingService_ExportWorld_0     = runtime.ForwardResponseMessage
 )

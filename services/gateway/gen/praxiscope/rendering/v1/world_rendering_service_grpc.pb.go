@@ -23,6 +23,7 @@ const (
 	WorldRenderingService_RenderView_FullMethodName      = "/praxiscope.rendering.v1.WorldRenderingService/RenderView"
 	WorldRenderingService_StreamView_FullMethodName      = "/praxiscope.rendering.v1.WorldRenderingService/StreamView"
 	WorldRenderingService_RenderTurntable_FullMethodName = "/praxiscope.rendering.v1.WorldRenderingService/RenderTurntable"
+	WorldRenderingService_RenderFlight_FullMethodName    = "/praxiscope.rendering.v1.WorldRenderingService/RenderFlight"
 	WorldRenderingService_RenderPicture_FullMethodName   = "/praxiscope.rendering.v1.WorldRenderingService/RenderPicture"
 	WorldRenderingService_ExportWorld_FullMethodName     = "/praxiscope.rendering.v1.WorldRenderingService/ExportWorld"
 )
@@ -41,6 +42,8 @@ type WorldRenderingServiceClient interface {
 	StreamView(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamViewRequest, StreamViewResponse], error)
 	// Draws a flight around a world and makes an asset of kind KIND_CLIP with the file `turntable.mp4`.
 	RenderTurntable(ctx context.Context, in *RenderTurntableRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
+	// Draws a flight along a path of one's own and makes an asset of kind KIND_CLIP with the file `flight.mp4`.
+	RenderFlight(ctx context.Context, in *RenderFlightRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// Draws one large view, part by part, and makes an asset of kind KIND_FILE with the file `picture.png`.
 	RenderPicture(ctx context.Context, in *RenderPictureRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// Writes a world in other formats and makes an asset of kind KIND_FILE with a file `world.{extension}` for each.
@@ -88,6 +91,16 @@ func (c *worldRenderingServiceClient) RenderTurntable(ctx context.Context, in *R
 	return out, nil
 }
 
+func (c *worldRenderingServiceClient) RenderFlight(ctx context.Context, in *RenderFlightRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(longrunningpb.Operation)
+	err := c.cc.Invoke(ctx, WorldRenderingService_RenderFlight_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *worldRenderingServiceClient) RenderPicture(ctx context.Context, in *RenderPictureRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(longrunningpb.Operation)
@@ -122,6 +135,8 @@ type WorldRenderingServiceServer interface {
 	StreamView(grpc.BidiStreamingServer[StreamViewRequest, StreamViewResponse]) error
 	// Draws a flight around a world and makes an asset of kind KIND_CLIP with the file `turntable.mp4`.
 	RenderTurntable(context.Context, *RenderTurntableRequest) (*longrunningpb.Operation, error)
+	// Draws a flight along a path of one's own and makes an asset of kind KIND_CLIP with the file `flight.mp4`.
+	RenderFlight(context.Context, *RenderFlightRequest) (*longrunningpb.Operation, error)
 	// Draws one large view, part by part, and makes an asset of kind KIND_FILE with the file `picture.png`.
 	RenderPicture(context.Context, *RenderPictureRequest) (*longrunningpb.Operation, error)
 	// Writes a world in other formats and makes an asset of kind KIND_FILE with a file `world.{extension}` for each.
@@ -144,6 +159,9 @@ func (UnimplementedWorldRenderingServiceServer) StreamView(grpc.BidiStreamingSer
 }
 func (UnimplementedWorldRenderingServiceServer) RenderTurntable(context.Context, *RenderTurntableRequest) (*longrunningpb.Operation, error) {
 	return nil, status.Error(codes.Unimplemented, "method RenderTurntable not implemented")
+}
+func (UnimplementedWorldRenderingServiceServer) RenderFlight(context.Context, *RenderFlightRequest) (*longrunningpb.Operation, error) {
+	return nil, status.Error(codes.Unimplemented, "method RenderFlight not implemented")
 }
 func (UnimplementedWorldRenderingServiceServer) RenderPicture(context.Context, *RenderPictureRequest) (*longrunningpb.Operation, error) {
 	return nil, status.Error(codes.Unimplemented, "method RenderPicture not implemented")
@@ -215,6 +233,24 @@ func _WorldRenderingService_RenderTurntable_Handler(srv interface{}, ctx context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _WorldRenderingService_RenderFlight_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RenderFlightRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorldRenderingServiceServer).RenderFlight(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: WorldRenderingService_RenderFlight_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorldRenderingServiceServer).RenderFlight(ctx, req.(*RenderFlightRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _WorldRenderingService_RenderPicture_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RenderPictureRequest)
 	if err := dec(in); err != nil {
@@ -265,6 +301,10 @@ var WorldRenderingService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RenderTurntable",
 			Handler:    _WorldRenderingService_RenderTurntable_Handler,
+		},
+		{
+			MethodName: "RenderFlight",
+			Handler:    _WorldRenderingService_RenderFlight_Handler,
 		},
 		{
 			MethodName: "RenderPicture",
