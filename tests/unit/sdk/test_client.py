@@ -2,16 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from google.longrunning import operations_pb2
 
 from praxiscope import client as public
+from praxiscope.biomechanics.v1 import motion_service_pb2
 from praxiscope.client import AsyncClient, Client, PraxiscopeError, Profile, TransportError
+from praxiscope.client._async import _RESPONSES
 from praxiscope.client._http import Transport
+from praxiscope.editing.v1 import edit_service_pb2
+from praxiscope.generation.v1 import generation_service_pb2
+from praxiscope.rendering.v1 import rendering_service_pb2, world_rendering_service_pb2
+from praxiscope.tracking.v1 import tracking_service_pb2
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -110,6 +117,43 @@ async def test_a_watch_that_breaks_off_goes_on(monkeypatch: pytest.MonkeyPatch) 
     turns = [line(0.1) + line(0.2), line(0.5) + broken, line(1.0, done=True)]
     made = client_with(lambda request: httpx.Response(200, content=turns.pop(0)))
     assert [progress.progress async for progress in made.watch("projects/p/operations/o")] == [0.1, 0.2, 0.5, 1.0]
+
+
+async def test_whoever_waits_leaves_no_stream_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_closed = False
+
+    async def stream(path: str) -> AsyncIterator[dict[str, Any]]:
+        nonlocal is_closed
+        try:
+            yield {"name": "projects/p/operations/o", "done": True, "error": {"code": 3, "message": "no"}}
+        finally:
+            is_closed = True
+
+    made = client_with(lambda request: httpx.Response(500))
+    monkeypatch.setattr(made.transport, "stream", stream)
+    with pytest.raises(PraxiscopeError, match="no"):
+        await made.wait("projects/p/operations/o")
+    assert is_closed
+
+
+def test_every_methods_result_is_known() -> None:
+    """What an operation ends with is declared by its method."""
+    declared = set()
+    for module in (
+        edit_service_pb2,
+        generation_service_pb2,
+        motion_service_pb2,
+        rendering_service_pb2,
+        tracking_service_pb2,
+        world_rendering_service_pb2,
+    ):
+        for service in module.DESCRIPTOR.services_by_name.values():
+            for method in service.methods:
+                info = method.GetOptions().Extensions[operations_pb2.operation_info]
+                if info.response_type:
+                    declared.add(f"{module.DESCRIPTOR.package}.{info.response_type}")
+    assert len(declared) > 10
+    assert declared == set(_RESPONSES)
 
 
 @pytest.mark.parametrize("size", [0, 1, 10, 25])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -39,6 +40,7 @@ _RESPONSES: Mapping[str, type[Message]] = {
         tracking_service_pb2.TrackDetectionsResponse,
         rendering_service_pb2.RenderOverlayResponse,
         world_rendering_service_pb2.RenderTurntableResponse,
+        world_rendering_service_pb2.RenderFlightResponse,
         world_rendering_service_pb2.RenderPictureResponse,
         world_rendering_service_pb2.ExportWorldResponse,
         generation_service_pb2.ReconstructWorldResponse,
@@ -297,22 +299,24 @@ class AsyncClient(EditingCalls, ModelCalls):
         Raises:
             PraxiscopeError: What the operation ended with.
         """
-        async for progress in self.watch(operation):
-            if on_progress is not None:
-                on_progress(progress)
-            if progress.is_done:
-                return response_of(progress)
+        async with aclosing(self.watch(operation)) as states:
+            async for progress in states:
+                if on_progress is not None:
+                    on_progress(progress)
+                if progress.is_done:
+                    return response_of(progress)
         raise PraxiscopeError(f"{operation} ended without a result.", reason="UNKNOWN")
 
-    async def watch(self, operation: str) -> AsyncIterator[Progress]:
+    async def watch(self, operation: str) -> AsyncGenerator[Progress, None]:
         """Yields an operation whenever it changes, until it is done; a connection that breaks is made anew."""
         for attempt in range(_RECONNECTS):
             try:
-                async for document in self.transport.stream(f"/v1/{operation}:watch"):
-                    progress = progress_from(document)
-                    yield progress
-                    if progress.is_done:
-                        return
+                async with aclosing(self.transport.stream(f"/v1/{operation}:watch")) as documents:
+                    async for document in documents:
+                        progress = progress_from(document)
+                        yield progress
+                        if progress.is_done:
+                            return
             except PraxiscopeError as error:
                 if error.reason not in {"UNAVAILABLE", "RESOURCE_EXHAUSTED"} and error.retry_after_s is None:
                     raise

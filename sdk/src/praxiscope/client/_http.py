@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any
 
 import httpx
@@ -93,7 +93,7 @@ class Transport:
             return answer.json() if answer.content else {}
         raise TransportError("The platform did not answer in time.", reason="UNAVAILABLE")
 
-    async def stream(self, path: str) -> AsyncIterator[dict[str, Any]]:
+    async def stream(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
         """Yields the answers of a server stream, one JSON line each.
 
         Raises:

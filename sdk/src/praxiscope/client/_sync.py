@@ -60,12 +60,16 @@ class Client:
         async def following() -> object:
             return await anext(states, _END)
 
-        while isinstance(progress := self._run(following()), Progress):
-            yield progress
+        try:
+            while isinstance(progress := self._run(following()), Progress):
+                yield progress
+        finally:
+            self._run(states.aclose())
 
     def close(self) -> None:
         """Closes every connection and ends the thread."""
         self._run(self._client.close())
+        self._run(self._loop.shutdown_asyncgens())
         self._stop()
 
     def __enter__(self) -> Client:
