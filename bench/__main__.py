@@ -16,6 +16,7 @@ from tools.devstack.status import read_state
 # Name, command, and whether it wants the stack.
 PARTS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("motion: the stack and a script in turns", ("-m", "bench.motion"), True),
+    ("shares: what the processor does during an analysis", ("-m", "bench.motion.shares"), True),
     ("latency: calls, jobs, bytes, streams", ("-m", "bench.latency"), True),
     ("memory: long videos, two at once", ("-m", "bench.memory"), True),
     ("overlay", ("bench/overlay.py",), False),

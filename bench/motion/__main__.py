@@ -88,15 +88,16 @@ def processor_s() -> dict[str, float]:
     """Processor seconds of every part of the stack so far, with what it started."""
     spent: dict[str, float] = {}
     for part in read_state(read_settings(os.environ)).parts:
-        spent[str(part["name"])] = sum(_seconds(process) for process in _family(int(part["pid"])))
+        spent[str(part["name"])] = sum(_seconds(process) for process in family(int(part["pid"])))
     return spent
 
 
-def _family(process: int) -> list[int]:
+def family(process: int) -> list[int]:
+    """A process and all that it started."""
     found = [process]
     for task in Path(f"/proc/{process}/task").glob("*/children"):
         for child in task.read_text().split():
-            found += _family(int(child))
+            found += family(int(child))
     return found
 
 
