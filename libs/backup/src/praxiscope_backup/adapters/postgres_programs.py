@@ -115,22 +115,27 @@ async def unpack_data_folder(chunks: AsyncIterator[bytes], folder: Path) -> None
         raise
 
 
-def prepare_recovery(folder: Path, *, moment: datetime, wal: Path) -> None:
+def prepare_recovery(folder: Path, *, moment: datetime | None, wal: Path) -> None:
     """Has the server that is started in a data folder recover up to a moment and then go on from there.
+
+    It lets nobody in before it is there: who reads halfway reads what is not so, and who writes is refused.
 
     Args:
         folder: The data folder, as a base backup had it.
-        moment: The last transaction that ended before it is the last that will be there.
+        moment: The last transaction that ended before it is the last that will be there; none is the end of the log.
+            PostgreSQL ends with an error where no transaction in the log is younger.
         wal: Where the log's files are.
     """
-    target = moment.strftime("%Y-%m-%d %H:%M:%S.%f+00")
+    target = "" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S.%f+00")
     lines = [
         "",
         f'restore_command = \'cp "{wal}/%f" "%p"\'',
+        # The folder may have been recovered before, to another moment.
         f"recovery_target_time = '{target}'",
         "recovery_target_inclusive = 'off'",
         "recovery_target_action = 'promote'",
         "recovery_target_timeline = 'latest'",
+        "hot_standby = 'off'",
         "",
     ]
     with (folder / "postgresql.auto.conf").open("a", encoding="utf-8") as settings:
