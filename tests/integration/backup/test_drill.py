@@ -99,7 +99,7 @@ def place() -> Iterator[Place]:
         if part.user_id is not None:
             os.chown(folder / "spool", part.user_id, part.user_id)
         environment = {
-            "PATH": os.defpath,
+            "PATH": f"{_PROGRAMS}{os.pathsep}{os.defpath}",
             "PRAXISCOPE_BACKUP_STORE_KIND": "s3",
             "PRAXISCOPE_BACKUP_STORE_ENDPOINT_URL": backup.endpoint_url,
             "PRAXISCOPE_BACKUP_STORE_BUCKET": backup.bucket,
@@ -109,7 +109,6 @@ def place() -> Iterator[Place]:
             "PRAXISCOPE_BACKUP_DB_HOST": "127.0.0.1",
             "PRAXISCOPE_BACKUP_DB_PORT": str(settings.port("postgres")),
             "PRAXISCOPE_BACKUP_DB_PASSWORD_FILE": str(secrets.password("postgres")),
-            "PRAXISCOPE_BACKUP_PROGRAM": str(_PROGRAMS / "pg_basebackup"),
         }
         asyncio.run(open_s3(backup))
         server = PostgresServer(settings=settings, secrets=secrets)

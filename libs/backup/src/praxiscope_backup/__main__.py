@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -144,6 +145,10 @@ async def _with_objects(options: argparse.Namespace, config: BackupConfig) -> No
 
 
 async def _take_base(database: DatabaseBackup, config: BackupConfig) -> Base:
+    # Found here, since it is started with a path of its own.
+    program = shutil.which(config.program)
+    if program is None:
+        raise ConfigError([f"PRAXISCOPE_BACKUP_PROGRAM: there is no program {config.program}."])
     with tempfile.TemporaryDirectory(prefix="praxiscope-backup-") as folder:
         words = Path(folder) / "pgpass"
         words.touch(mode=0o600)
@@ -157,7 +162,7 @@ async def _take_base(database: DatabaseBackup, config: BackupConfig) -> Base:
             "PGSSLMODE": config.database_tls_mode,
             "PATH": os.defpath,
         }
-        return await database.take_base(program=config.program, environment=environment)
+        return await database.take_base(program=program, environment=environment)
 
 
 def _moment(text: str) -> datetime | None:
