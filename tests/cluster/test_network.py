@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
-from tests.support.cluster import NAMESPACE, Installation, idle_pod, note, run_python, wait_until
+from tests.support.cluster import NAMESPACE, Installation, idle_pod, note, wait_until
+from tests.support.cluster_network import Target, are_running, probe, reached
 from tests.support.deploy import SERVICES, rendered
-from tests.support.deploy_network import Edge, expected, pods_of
+from tests.support.deploy_network import expected, pods_of
 from tools.cluster.control_plane import FIRST
-from tools.cluster.settings import API_PORT, ClusterError
+from tools.cluster.settings import API_PORT
 from tools.devstack.settings import PORTS
 
 pytestmark = pytest.mark.timeout(900)
 _STRANGERS = "elsewhere"
-# Tries every address at once, on the port that listens there, and prints those that answered.
-_TRY = """
-import concurrent.futures, json, socket
-def answers(target):
-    name, address, port = target
-    try:
-        with socket.create_connection((address, port), timeout=2.0):
-            return True
-    except OSError:
-        return False
-targets = {targets}
-with concurrent.futures.ThreadPoolExecutor(len(targets)) as pool:
-    print(json.dumps([target for target, is_open in zip(targets, pool.map(answers, targets)) if is_open]))
-"""
 
 
 def test_what_the_code_calls_gets_through_and_nothing_else(installation: Installation) -> None:
@@ -38,11 +23,11 @@ def test_what_the_code_calls_gets_through_and_nothing_else(installation: Install
     targets = _targets(installation)
     wanted = {(source, target, port) for source, target, port in expected("light") if source in sources}
     wanted = {edge for edge in wanted if edge[1:] in {(name, port) for name, _, port in targets}}
-    probes = [_probe(name, labels) for name, labels in sources.items()]
+    probes = [probe(name, labels) for name, labels in sources.items()]
     installation.cluster.apply(probes)
     try:
-        wait_until(lambda: _are_running(installation, len(probes)), 120, installation.state)
-        found = {edge for name in sources for edge in _reached(installation, NAMESPACE, name, targets)}
+        wait_until(lambda: are_running(installation, len(probes)), 120, installation.state)
+        found = {edge for name in sources for edge in reached(installation, NAMESPACE, name, targets)}
         assert found - wanted == set(), "these are reached and never called"
         assert wanted - found == set(), "these are called and not reached"
         note("pairs of pod and port that were tried, and let through", [len(sources) * len(targets), len(found)])
@@ -57,33 +42,31 @@ def test_a_stranger_reaches_nothing(installation: Installation) -> None:
     try:
         installation.cluster.kubectl("-n", _STRANGERS, "wait", "--for=condition=Ready", "pod/stranger", "--timeout=60s")
         ours = [target for target in _targets(installation) if target[0] != "api-server"]
-        assert _reached(installation, _STRANGERS, "stranger", ours) == set()
+        assert reached(installation, _STRANGERS, "stranger", ours) == set()
     finally:
         installation.cluster.kubectl("delete", "namespace", _STRANGERS, "--wait=false")
 
 
-def _assert_that_without_an_enforcer_everything_passes(
-    installation: Installation, targets: list[tuple[str, str, int]]
-) -> None:
+def _assert_that_without_an_enforcer_everything_passes(installation: Installation, targets: list[Target]) -> None:
     """The control: the same questions, with nobody to hold the pods to their policies, are all answered."""
     node = installation.cluster.first
     node.restart_agent(is_enforcing=False)
     try:
         wait_until(
             lambda: (
-                _reached(installation, NAMESPACE, "probe-postgres", targets) >= {("postgres", *_end(targets, "auth"))}
+                reached(installation, NAMESPACE, "probe-postgres", targets) >= {("postgres", *_end(targets, "auth"))}
             ),
             30,
             installation.state,
         )
         everything = {("postgres", name, port) for name, _, port in targets}
-        assert _reached(installation, NAMESPACE, "probe-postgres", targets) == everything
+        assert reached(installation, NAMESPACE, "probe-postgres", targets) == everything
     finally:
         node.restart_agent(is_enforcing=True)
-    wait_until(lambda: _reached(installation, NAMESPACE, "probe-postgres", targets) == set(), 30, installation.state)
+    wait_until(lambda: reached(installation, NAMESPACE, "probe-postgres", targets) == set(), 30, installation.state)
 
 
-def _end(targets: list[tuple[str, str, int]], name: str) -> tuple[str, int]:
+def _end(targets: list[Target], name: str) -> tuple[str, int]:
     return next((target, port) for target, _, port in targets if target == name)
 
 
@@ -92,7 +75,7 @@ def _sources() -> dict[str, Mapping[str, str]]:
     return {name: labels for name, labels in pods_of(rendered("light")).items() if name != "helm-test"}
 
 
-def _targets(installation: Installation) -> list[tuple[str, str, int]]:
+def _targets(installation: Installation) -> list[Target]:
     """Returns name, address and port of everything that listens: pods' own addresses, so that no name has to be asked for."""
     ports = {name: [row["port"], row["metricsPort"]] for name, row in SERVICES.items()}
     ports["gateway"].append(SERVICES["gateway"]["grpcPort"])
@@ -108,24 +91,3 @@ def _targets(installation: Installation) -> list[tuple[str, str, int]]:
         for port in numbers
     ]
     return [*found, ("api-server", FIRST.address, API_PORT)]
-
-
-def _probe(name: str, labels: Mapping[str, str]) -> Mapping[str, Any]:
-    """Returns a pod with an application's labels that no Service sends calls to, since it is never ready."""
-    pod = json.loads(json.dumps(idle_pod(f"probe-{name}", NAMESPACE, {**labels, "tests": "probe"})))
-    pod["spec"]["containers"][0]["readinessProbe"] = {"exec": {"command": ["false"]}, "periodSeconds": 3600}
-    return pod
-
-
-def _reached(installation: Installation, namespace: str, name: str, targets: list[tuple[str, str, int]]) -> set[Edge]:
-    pod = name if namespace != NAMESPACE or name.startswith("probe-") else f"probe-{name}"
-    said = run_python(installation.cluster, namespace, pod, _TRY.format(targets=json.dumps(targets)))
-    return {(pod.removeprefix("probe-"), target, port) for target, _, port in json.loads(said)}
-
-
-def _are_running(installation: Installation, count: int) -> bool:
-    try:
-        pods = installation.get("pods", "-l", "tests=probe")["items"]
-    except ClusterError:
-        return False
-    return sum(pod["status"].get("phase") == "Running" for pod in pods) == count

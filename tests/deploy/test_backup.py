@@ -59,10 +59,11 @@ def test_the_commands_are_there(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_the_log_is_laid_where_it_is_kept_from(tmp_path: Path) -> None:
     """The same command as the drill's (tests/integration/backup), which was seen to lose nothing."""
     stateful = find(_light(tmp_path, database={"archiveTimeoutS": 60}), "StatefulSet", "postgres")
-    server, keeper = pod_of(stateful)["containers"]
+    (server,), keeper = pod_of(stateful)["containers"], pod_of(stateful)["initContainers"][-1]
     assert f"--archive_command={archive_command(Path(SPOOL))}" in server["args"]
     assert "--archive_timeout=60s" in server["args"]
     assert keeper["command"][-2:] == ["keep", SPOOL]
+    assert keeper["restartPolicy"] == "Always", "it ends after the server, with the last of the log"
     mount = next(item for item in keeper["volumeMounts"] if item["name"] == "data")
     assert (mount["mountPath"], mount["subPath"]) == (SPOOL, "spool"), "it sees the log and not the data"
     # What PostgreSQL's own container does not need it does not have.
@@ -72,10 +73,10 @@ def test_the_log_is_laid_where_it_is_kept_from(tmp_path: Path) -> None:
 
 def test_the_way_back_comes_before_a_new_beginning(tmp_path: Path) -> None:
     names = [item["name"] for item in pod_of(find(_light(tmp_path), "StatefulSet", "postgres"))["initContainers"]]
-    assert names == ["initialise"]
+    assert names == ["initialise", "log-keeper"]
     stateful = find(_light(tmp_path, restoreTime="2026-11-29T02:15:00Z"), "StatefulSet", "postgres")
-    first, second = pod_of(stateful)["initContainers"]
-    assert (first["name"], second["name"]) == ("restore", "initialise")
+    first, *others = pod_of(stateful)["initContainers"]
+    assert [first["name"], *(item["name"] for item in others)] == ["restore", *names]
     assert '--time "2026-11-29T02:15:00Z"' in first["command"][-1]
     assert first["command"][-1].startswith("if [ -s /var/lib/praxiscope/data/PG_VERSION ]; then exit 0; fi")
 

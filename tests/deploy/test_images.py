@@ -16,6 +16,7 @@ import grimp
 import jsonschema_rs
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from tests.support.deploy import PROGRAMS, SERVICES, VALUES, containers_of, everything
 from tools.cluster.oci import Layer, StoredImage
@@ -147,7 +148,13 @@ def groups_of(name: str) -> list[str]:
 
 def _packages(groups: list[str]) -> list[importlib.metadata.Distribution]:
     locks = [(image_locks.FOLDER / f"{group}.txt").read_text(encoding="utf-8") for group in groups]
-    names = [name for lock in locks for name in re.findall(r"^(\S+)==", lock, re.MULTILINE)]
+    # A line for another Python installs nothing in the image, whose Python is this one.
+    names = [
+        line.name
+        for lock in locks
+        for text in re.findall(r"^(\S+==[^\\\n]+)", lock, re.MULTILINE)
+        if (line := Requirement(text.strip())).marker is None or line.marker.evaluate()
+    ]
     found = {
         package.name.lower().replace("_", "-"): package
         for package in importlib.metadata.distributions(path=[str(SITE)])
@@ -198,6 +205,15 @@ def _modules(package: importlib.metadata.Distribution) -> set[str]:
 def test_the_images_locks_are_what_the_services_lock_says() -> None:
     texts = image_locks.split(image_locks.LOCK.read_text(encoding="utf-8"))
     assert {path.stem: path.read_text(encoding="utf-8") for path in image_locks.FOLDER.glob("*.txt")} == texts
+
+
+def test_every_line_of_the_services_lock_is_in_one_group() -> None:
+    """Also where a package has one version for an older Python and one for a newer."""
+    line = re.compile(r"^\S+==.*$", re.MULTILINE)
+    lock = image_locks.LOCK.read_text(encoding="utf-8")
+    grouped = [found for text in image_locks.split(lock).values() for found in line.findall(text)]
+    assert sorted(grouped) == sorted(line.findall(lock))
+    assert len([found for found in grouped if found.startswith("numpy==")]) == 2
 
 
 def test_a_package_in_no_group_is_noticed() -> None:

@@ -90,22 +90,30 @@ class Installation:
         Raises:
             AssertionError: It fails.
         """
-        home = self.folder / "helm"
-        environment = {
-            **os.environ,
-            "KUBECONFIG": str(KUBECONFIG),
-            **{f"HELM_{name}_HOME": str(home / name.lower()) for name in ("CACHE", "CONFIG", "DATA")},
-        }
         result = subprocess.run(
             [str(HELM), "--namespace", NAMESPACE, *arguments],
             check=False,
             capture_output=True,
             text=True,
-            env=environment,
+            env=self.environment(),
             timeout=timeout_s,
         )
         assert result.returncode == 0, f"helm {arguments}: {result.stderr}\n{self.state()}"
         return result.stdout
+
+    def environment(self) -> dict[str, str]:
+        """Returns the variables with which a shell has kubectl and helm, and both have the cluster."""
+        home = self.folder / "helm"
+        return {
+            **os.environ,
+            "KUBECONFIG": str(KUBECONFIG),
+            "PATH": f"{HELM.parent}{os.pathsep}{os.environ['PATH']}",
+            **{f"HELM_{name}_HOME": str(home / name.lower()) for name in ("CACHE", "CONFIG", "DATA")},
+        }
+
+    def secret(self, name: str, key: str) -> str:
+        """Returns what a Secret holds."""
+        return base64.b64decode(self.get("secret", name)["data"][key]).decode()
 
     def install(self, *settings: str) -> float:
         """Installs or upgrades to the light profile and these settings, waits until all is ready, and returns how long that took."""
@@ -133,19 +141,27 @@ class Installation:
 
     def credentials(self) -> dict[str, str]:
         """Returns what the Job `bootstrap` made: the first project and its key."""
-        secret = self.get("secret", "credentials")
-        return json.loads(base64.b64decode(secret["data"]["credentials.json"]))
+        return json.loads(self.secret("credentials", "credentials.json"))
+
+    @contextlib.contextmanager
+    def forwarded(self, service: str, port: int) -> Iterator[int]:
+        """Has a Service's port answer on this machine, by `kubectl port-forward`; yields the port here."""
+        here = _free_port()
+        command = [str(KUBECTL), "--kubeconfig", str(KUBECONFIG), "-n", NAMESPACE, "port-forward", f"svc/{service}"]
+        log = self.folder / f"port-forward-{service}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen([*command, f"{here}:{port}"], stdout=output, stderr=output)
+        try:
+            wait_until(lambda: _answers(here), 30.0, log.read_text)
+            yield here
+        finally:
+            process.terminate()
+            process.wait()
 
     @contextlib.contextmanager
     def client(self) -> Iterator[Client]:
         """A client that comes in as the documentation says: by `kubectl port-forward`."""
-        port = _free_port()
-        command = [str(KUBECTL), "--kubeconfig", str(KUBECONFIG), "-n", NAMESPACE, "port-forward", "svc/gateway"]
-        log = self.folder / "port-forward.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen([*command, f"{port}:7400"], stdout=output, stderr=output)
-        try:
-            wait_until(lambda: _answers(port), 30.0, log.read_text)
+        with self.forwarded("gateway", 7400) as port:
             credentials = self.credentials()
             profile = Profile(
                 url=f"http://127.0.0.1:{port}",
@@ -155,9 +171,6 @@ class Installation:
             )
             with Client(profile) as client:
                 yield client
-        finally:
-            process.terminate()
-            process.wait()
 
     def _is_ready(self) -> bool:
         listed = self.get("deployments,statefulsets,jobs")["items"]

@@ -64,7 +64,11 @@ def split(lock: str) -> dict[str, str]:
     """
     starts = [match.start() for match in _BLOCK.finditer(lock)]
     blocks = [lock[start:end] for start, end in zip(starts, [*starts[1:], len(lock)], strict=True)]
-    texts = {block.split("==", 1)[0].lower(): block for block in blocks}
+    texts: dict[str, str] = {}
+    for block in blocks:
+        # One that has another version for another Python stands there twice.
+        name = block.split("==", 1)[0].lower()
+        texts[name] = texts.get(name, "") + block
     needs: dict[str, set[str]] = {name: set() for name in texts}
     for name, block in texts.items():
         for parent in _PARENT.findall(block):

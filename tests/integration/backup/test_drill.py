@@ -31,7 +31,7 @@ from tests.support.house import House, Tenant
 from tests.support.postgres import ROLES, PostgresServer, migrate_all
 from tests.support.programs import open_folder, running, settings_for
 from tests.support.seaweed import open_s3, start_seaweed
-from tools.devstack.postgres import DATABASE, postgres_part, prepare_database, superuser_conninfo
+from tools.devstack.postgres import DATABASE, postgres_part, prepare_database
 from tools.devstack.process import Part
 from tools.devstack.secrets import StackSecrets
 from tools.devstack.settings import CHECKOUT
@@ -99,7 +99,7 @@ def place() -> Iterator[Place]:
         if part.user_id is not None:
             os.chown(folder / "spool", part.user_id, part.user_id)
         environment = {
-            "PATH": os.defpath,
+            "PATH": f"{_PROGRAMS}{os.pathsep}{os.defpath}",
             "PRAXISCOPE_BACKUP_STORE_KIND": "s3",
             "PRAXISCOPE_BACKUP_STORE_ENDPOINT_URL": backup.endpoint_url,
             "PRAXISCOPE_BACKUP_STORE_BUCKET": backup.bucket,
@@ -109,7 +109,6 @@ def place() -> Iterator[Place]:
             "PRAXISCOPE_BACKUP_DB_HOST": "127.0.0.1",
             "PRAXISCOPE_BACKUP_DB_PORT": str(settings.port("postgres")),
             "PRAXISCOPE_BACKUP_DB_PASSWORD_FILE": str(secrets.password("postgres")),
-            "PRAXISCOPE_BACKUP_PROGRAM": str(_PROGRAMS / "pg_basebackup"),
         }
         asyncio.run(open_s3(backup))
         server = PostgresServer(settings=settings, secrets=secrets)
@@ -219,6 +218,25 @@ async def _live(place: Place) -> tuple[dict[str, str], dict[str, str], datetime,
         return versions, rows, moment, tenant, late
 
 
+def _restored(place: Place, word: str) -> Place:
+    """Returns the place with another data folder, which recovers to a moment once a server is started in it."""
+    data = place.folder / "two" / "postgres"
+    data.parent.mkdir()
+    data.parent.chmod(0o755)
+    wal = place.folder / "wal"
+    assert "made of" in place.run("restore-database", str(data), "--wal", str(wal), "--time", word)
+    user_id = place.part.user_id
+    if user_id is not None:
+        for path in (data, *data.rglob("*"), wal, *wal.iterdir()):
+            os.chown(path, user_id, user_id, follow_symlinks=False)
+    settings = replace(place.server.settings, state=data.parent)
+    return replace(
+        place,
+        server=PostgresServer(settings=settings, secrets=place.server.secrets),
+        part=postgres_part(settings, place.server.secrets),
+    )
+
+
 async def test_everything_comes_back_as_it_was_at_a_moment(place: Place) -> None:
     async with _started(place) as process:
         prepare_database(place.server.settings, place.server.secrets, list(ROLES.values()))
@@ -231,26 +249,13 @@ async def test_everything_comes_back_as_it_was_at_a_moment(place: Place) -> None
     shutil.rmtree(place.folder / "store")
 
     began_s = time.monotonic()
-    data = place.folder / "two" / "postgres"
-    data.parent.mkdir()
-    data.parent.chmod(0o755)
     word = moment.isoformat()
-    wal = place.folder / "wal"
-    assert "made of" in place.run("restore-database", str(data), "--wal", str(wal), "--time", word)
-    user_id = place.part.user_id
-    if user_id is not None:
-        for path in (data, *data.rglob("*"), wal, *wal.iterdir()):
-            os.chown(path, user_id, user_id, follow_symlinks=False)
-    settings = replace(place.server.settings, state=data.parent)
-    recovered = replace(
-        place,
-        server=PostgresServer(settings=settings, secrets=place.server.secrets),
-        part=postgres_part(settings, place.server.secrets),
-    )
+    recovered = _restored(place, word)
     async with _started(recovered):
-        with psycopg.connect(superuser_conninfo(settings, place.server.secrets), autocommit=True) as connection:
-            while (connection.execute("SELECT pg_is_in_recovery()").fetchone() or (True,))[0]:
-                await asyncio.sleep(0.1)
+        with recovered.connect() as connection:
+            assert connection.execute("SELECT pg_is_in_recovery()").fetchone() == (False,), (
+                "it let somebody in too early"
+            )
         # One of them came after the moment: no row speaks of it.
         assert "objects: 5 copied back" in place.run("restore-objects", "--time", word)
         print(f"\nback after {time.monotonic() - began_s:.1f} s")
@@ -267,6 +272,27 @@ async def test_everything_comes_back_as_it_was_at_a_moment(place: Place) -> None
             _await_archive(recovered)
             place.run("base")
         assert place.run("check") == ""
+
+
+async def test_the_end_of_the_log_is_not_a_moment_and_has_a_word_of_its_own(place: Place) -> None:
+    """PostgreSQL does not take the end of its log for a moment that is later."""
+    async with _started(place):
+        prepare_database(place.server.settings, place.server.secrets, list(ROLES.values()))
+        place.run("base")
+        with place.connect() as connection:
+            connection.execute("CREATE TABLE newest AS SELECT 1 AS one")
+        _await_archive(place)
+    recovered = _restored(place, datetime.now(UTC).isoformat())
+    with pytest.raises(RuntimeError, match="recovery ended before configured recovery target was reached"):
+        async with _started(recovered):
+            pass
+    shutil.rmtree(place.folder / "two")
+    shutil.rmtree(place.folder / "wal")
+    recovered = _restored(place, "latest")
+    async with _started(recovered):
+        with recovered.connect() as connection:
+            assert connection.execute("SELECT one FROM newest").fetchone() == (1,)
+        _await_archive(recovered)
 
 
 async def test_what_a_backup_lacks_is_told_before_it_is_needed(place: Place) -> None:

@@ -6,11 +6,12 @@ import argparse
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from praxiscope_backup.config import BackupConfig, read_config
@@ -23,6 +24,7 @@ from praxiscope_common.storage.configuration import open_store
 from praxiscope_common.storage.port import ObjectStore
 from praxiscope_common.storage.s3 import S3Store
 
+_LATEST = "latest"
 _LOOK_S = 1.0
 _PAUSE_S = 10.0
 
@@ -63,9 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument(
         "--wal", required=True, type=Path, help="folder for the log that the recovery reads, not there yet"
     )
-    restore.add_argument("--time", required=True, type=str, metavar="2026-11-29T02:15:00Z")
+    restore.add_argument(
+        "--time", required=True, metavar="2026-11-29T02:15:00Z", help=f"or {_LATEST}: as far as the log goes"
+    )
     again = add("restore-objects", "Copies back the objects that are missing of those of a moment.", "source")
-    again.add_argument("--time", required=True, type=str, metavar="2026-11-29T02:15:00Z")
+    again.add_argument("--time", required=True, metavar="2026-11-29T02:15:00Z")
     return parser
 
 
@@ -88,7 +92,7 @@ async def _run(options: argparse.Namespace, config: BackupConfig) -> int:
                 sys.stderr.write(f"{problem}\n")
             return 1 if found else 0
         case "restore-database":
-            base = await database.restore(options.folder, wal=options.wal, moment=parse_moment(options.time))
+            base = await database.restore(options.folder, wal=options.wal, moment=_moment(options.time))
             _say(f"made of {_described(base)}")
         case "prune":
             bases, segments = await database.prune(config.tiers)
@@ -141,6 +145,10 @@ async def _with_objects(options: argparse.Namespace, config: BackupConfig) -> No
 
 
 async def _take_base(database: DatabaseBackup, config: BackupConfig) -> Base:
+    # Found here, since it is started with a path of its own.
+    program = shutil.which(config.program)
+    if program is None:
+        raise ConfigError([f"PRAXISCOPE_BACKUP_PROGRAM: there is no program {config.program}."])
     with tempfile.TemporaryDirectory(prefix="praxiscope-backup-") as folder:
         words = Path(folder) / "pgpass"
         words.touch(mode=0o600)
@@ -154,7 +162,12 @@ async def _take_base(database: DatabaseBackup, config: BackupConfig) -> Base:
             "PGSSLMODE": config.database_tls_mode,
             "PATH": os.defpath,
         }
-        return await database.take_base(program=config.program, environment=environment)
+        return await database.take_base(program=program, environment=environment)
+
+
+def _moment(text: str) -> datetime | None:
+    """Returns a moment, or none for the end of the log."""
+    return None if text == _LATEST else parse_moment(text)
 
 
 def _described(base: Base) -> str:

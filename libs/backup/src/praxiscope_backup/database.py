@@ -134,13 +134,13 @@ class DatabaseBackup:
                 found.append(catalogue.parse_base(text))
         return sorted(found, key=lambda base: base.began)
 
-    async def restore(self, folder: Path, *, wal: Path, moment: datetime) -> Base:
+    async def restore(self, folder: Path, *, wal: Path, moment: datetime | None) -> Base:
         """Makes a data folder that recovers up to `moment` once a server is started in it.
 
         Args:
             folder: The data folder, not there yet.
             wal: Folder for the log that the recovery reads, not there yet; whoever started the server removes it afterwards.
-            moment: In UTC.
+            moment: In UTC; none is the end of the log.
 
         Returns:
             The base backup it was made of.
@@ -150,7 +150,7 @@ class DatabaseBackup:
             BackupBrokenError: What is stored is not what was put there, or not whole. Nothing is left of the folders.
             FolderNotEmptyError: One of them is there.
         """
-        base = catalogue.choose_base(await self.bases(), moment)
+        base = catalogue.choose_base(await self.bases(), moment or self._now())
         digest = hashlib.sha256()
 
         async def checked() -> AsyncIterator[bytes]:

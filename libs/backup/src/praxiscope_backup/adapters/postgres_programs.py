@@ -9,7 +9,7 @@ import shutil
 import tarfile
 from collections.abc import AsyncIterator
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 import zstandard
@@ -115,22 +115,27 @@ async def unpack_data_folder(chunks: AsyncIterator[bytes], folder: Path) -> None
         raise
 
 
-def prepare_recovery(folder: Path, *, moment: datetime, wal: Path) -> None:
+def prepare_recovery(folder: Path, *, moment: datetime | None, wal: Path) -> None:
     """Has the server that is started in a data folder recover up to a moment and then go on from there.
+
+    It lets nobody in before it is there: who reads halfway reads what is not so, and who writes is refused.
 
     Args:
         folder: The data folder, as a base backup had it.
-        moment: The last transaction that ended before it is the last that will be there.
+        moment: The last transaction that ended before it is the last that will be there; none is the end of the log.
+            PostgreSQL ends with an error where no transaction in the log is younger.
         wal: Where the log's files are.
     """
-    target = moment.strftime("%Y-%m-%d %H:%M:%S.%f+00")
+    target = "" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S.%f+00")
     lines = [
         "",
         f'restore_command = \'cp "{wal}/%f" "%p"\'',
+        # The folder may have been recovered before, to another moment.
         f"recovery_target_time = '{target}'",
         "recovery_target_inclusive = 'off'",
         "recovery_target_action = 'promote'",
         "recovery_target_timeline = 'latest'",
+        "hot_standby = 'off'",
         "",
     ]
     with (folder / "postgresql.auto.conf").open("a", encoding="utf-8") as settings:
@@ -156,6 +161,7 @@ def make_new_folder(folder: Path) -> None:
 
 
 def _extract(source: BinaryIO, folder: Path) -> None:
+    """Writes folders and files, which is all that a data folder has; without `filter`, which the images' Python 3.11.2 does not know."""
     try:
         with (
             source,
@@ -163,13 +169,35 @@ def _extract(source: BinaryIO, folder: Path) -> None:
             tarfile.open(fileobj=unpacked, mode="r|", bufsize=_CHUNK_BYTES) as archive,
         ):
             for member in archive:
-                archive.extract(member, folder, filter="data")
-    except (tarfile.TarError, zstandard.ZstdError, EOFError) as error:
+                path = _inside(folder, member.name)
+                if member.isdir():
+                    path.mkdir(parents=True, exist_ok=True)
+                elif (content := archive.extractfile(member) if member.isreg() else None) is not None:
+                    with path.open("xb") as file:
+                        shutil.copyfileobj(content, file, _CHUNK_BYTES)
+                else:
+                    raise BackupBrokenError(
+                        f"A base backup holds {member.name[:60]!r}, which is no file and no folder."
+                    )
+    except (
+        tarfile.TarError,
+        zstandard.ZstdError,
+        EOFError,
+        FileExistsError,
+        FileNotFoundError,
+        NotADirectoryError,
+    ) as error:
         raise BackupBrokenError("A base backup cannot be unpacked.") from error
-    # The filter gives everybody's rights away, and PostgreSQL starts on no folder that others may enter.
+    # PostgreSQL starts on no folder that others may enter.
     for path in [folder, *folder.rglob("*")]:
-        if not path.is_symlink():
-            path.chmod(0o700 if path.is_dir() else 0o600)
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    found = PurePosixPath(name)
+    if found.is_absolute() or ".." in found.parts:
+        raise BackupBrokenError(f"A base backup reaches out of its folder: {name[:60]!r}.")
+    return folder / found
 
 
 def _write_all(pipe: BinaryIO, chunk: bytes) -> None:
