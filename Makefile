@@ -49,7 +49,7 @@ test-integration: ## Run the integration tests on real PostgreSQL, stores and Tr
 	@$(PYTEST) -q -n 2 tests/integration
 
 test-e2e: ## Run the journeys through the gateway on the whole stack
-	@$(PYTEST) -q tests/e2e
+	@$(PYTHON) -m tools.setup deploy && $(PYTEST) -q tests/e2e
 
 test-deploy: ## Check the chart, the manifests, the alerts and the Dockerfile
 	@$(PYTHON) -m tools.setup deploy && $(PYTEST) -q -n 2 tests/deploy
