@@ -4,7 +4,7 @@ VENV := .venv/bin
 PYTEST := $(VENV)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-development setup-poses up down status logs demo demo-worlds test test-unit test-contract test-integration test-e2e test-deploy test-cluster test-mesh cluster cluster-down manifests images golden proto proto-check fmt lint types arch bench chaos fuzz picture console-pictures accuracy licences locks clean
+.PHONY: help setup setup-development setup-poses up down status logs demo demo-worlds test test-unit test-contract test-integration test-e2e test-deploy test-cluster test-mesh test-signing setup-signing cluster cluster-down manifests images sbom sign verify golden proto proto-check fmt lint types arch bench chaos fuzz picture console-pictures accuracy licences locks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,7 +49,7 @@ test-integration: ## Run the integration tests on real PostgreSQL, stores and Tr
 	@$(PYTEST) -q -n 2 tests/integration
 
 test-e2e: ## Run the journeys through the gateway on the whole stack
-	@$(PYTEST) -q tests/e2e
+	@$(PYTHON) -m tools.setup deploy && $(PYTEST) -q tests/e2e
 
 test-deploy: ## Check the chart, the manifests, the alerts and the Dockerfile
 	@$(PYTHON) -m tools.setup deploy && $(PYTEST) -q -n 2 tests/deploy
@@ -59,6 +59,18 @@ manifests: ## Write deploy/k8s and deploy/istio anew from the chart
 
 images: setup ## Build the images; on bases of Debian's packages as root, or on BASE=, BUILD_BASE=, GO_BASE= by digest; IMAGES="auth tracking"
 	@$(VENV)/python -m tools.deploy images
+
+sbom: setup-development ## Write the bill of materials of each image that `make images` made into out/sbom; IMAGES="auth tracking"
+	@$(VENV)/python -m tools.supply sbom
+
+setup-signing: ## Build cosign from its module, where there is none; seven minutes of a processor the first time
+	@$(VENV)/python -m tools.supply build
+
+sign: ## Sign the bills and which image has which: KEY=cosign.key; PUSHED=1 also the images in their registry
+	@$(VENV)/python -m tools.supply sign
+
+verify: ## Say whether they are as they were signed: KEY=cosign.pub; PUSHED=1 also the images in their registry
+	@$(VENV)/python -m tools.supply verify
 
 cluster: setup-development ## Start a Kubernetes on this machine, built from source; needs root, and a quarter of an hour the first time
 	@$(PYTHON) -m tools.setup deploy && $(VENV)/python -m tools.cluster up
@@ -72,6 +84,9 @@ test-cluster: setup-development ## Install the chart with our images into such a
 test-mesh: setup-development ## Have Istio compile the chart's mesh and Envoy enforce it in front of our services; needs root, and 20 minutes the first time
 	@$(PYTHON) -m tools.setup deploy && $(PYTHON) -m tools.setup mesh && $(VENV)/python -m tools.mesh build
 	@PRAXISCOPE_TEST_MESH=1 $(VENV)/python -m tools.mesh run $(PYTEST) -p no:randomly -q -s tests/mesh
+
+test-signing: setup-development setup-signing ## Sign with a throwaway key into a registry of the test's own and have what was changed refused
+	@PRAXISCOPE_TEST_SIGNING=1 $(PYTEST) -q tests/supply
 
 proto: ## Generate the contracts' code
 	@bash tools/contracts/generate.sh

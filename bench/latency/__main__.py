@@ -1,6 +1,6 @@
 """What the parts between a caller and the work cost: `make bench PART=latency`, or one of them by its name.
 
-    python -m bench.latency [triton|gateway|pick-up|bytes|watch]
+    python -m bench.latency [triton|gateway|pick-up|bytes|watch|calls]
 
 The stack must be up. What is compared runs in turns; medians are printed beside their goals, and the exit code is 1
 where one is missed.
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from bench import figure, stack
-from bench.latency import byte_rate, gateway_json, pick_up, triton_call, watch_streams
+from bench.latency import byte_rate, call_cost, gateway_json, pick_up, triton_call, watch_streams
 
 PARTS: Mapping[str, Callable[[], Sequence[figure.Figure]]] = {
     "triton": triton_call.measure,
@@ -21,6 +21,7 @@ PARTS: Mapping[str, Callable[[], Sequence[figure.Figure]]] = {
     "pick-up": pick_up.measure,
     "bytes": byte_rate.measure,
     "watch": watch_streams.measure,
+    "calls": call_cost.measure,
 }
 
 

@@ -41,6 +41,15 @@ OUTSIDE: Mapping[str, set[str]] = {
     "DCGM_FI_DEV_GPU_UTIL": {"pod", "gpu"},
 }
 TARGET = {"namespace", "job", "pod", "instance", "le"}  # what scraping adds, and what a histogram has
+OPERATORS = {
+    "namespace",
+    "service",
+    "pod",
+    "container",
+    "endpoint",
+    "job",
+    "instance",
+}  # of each target of a ServiceMonitor
 WORDS = frozenset(
     "sum rate time by max min avg and or unless on ignoring increase histogram_quantile count without topk vector".split()
 )
@@ -144,6 +153,25 @@ def test_every_alert_is_tried_and_has_a_page(alert: str) -> None:
     for heading in ("## What it means", "## Look", "## Do"):
         assert heading in page
     assert rule["labels"]["severity"] in {"warning", "critical"}
+
+
+def test_every_panel_answers_a_question_of_a_page_and_pages_name_no_others() -> None:
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in RUNBOOKS.glob("*.md"))
+    named = set(re.findall(r"(?<!\*)\*([A-Z][^*\n]+)\*(?!\*)", pages))
+    panels = {panel.title for dashboard in DASHBOARDS for panel in dashboard.panels}
+    assert panels - named == set()
+    assert named - panels == {"Last State"}, "which kubectl writes"
+
+
+def test_what_the_operator_adds_hides_no_label_of_ours() -> None:
+    """Prometheus moves a label of a scrape out of the way of a target's: by `endpoint` nothing would be found any more."""
+    (monitor,) = of_kind(rendered("prod"), "ServiceMonitor")
+    (endpoint,) = monitor["spec"]["endpoints"]
+    dropped = {item["regex"] for item in endpoint["relabelings"] if item["action"] == "labeldrop"}
+    recorded = json.loads(SCRAPE.read_text())["series"].values()
+    own = {label for names in recorded for labels in names.values() for label in labels}
+    assert own & OPERATORS == {"endpoint"}, "and dropping it is needed"
+    assert own & (OPERATORS - dropped) == set()
 
 
 def test_there_is_no_page_of_an_alert_that_is_gone() -> None:

@@ -4,8 +4,10 @@ import copy
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from tests.support.deploy import find, rendered
+from tests.support.deploy import VALUES, find, rendered
 from tests.support.deploy_schemas import KUBERNETES, problems
 from tools.deploy.render import CHART, PROFILES, TOOLS, load, run_helm
 from tools.devstack.settings import CHECKOUT
@@ -98,3 +100,17 @@ def test_schemas_are_those_of_the_versions_that_are_named() -> None:
     chart = load((CHART / "Chart.yaml").read_text())[0]
     assert chart["kubeVersion"] == f">={KUBERNETES[0]}-0"
     assert (CHECKOUT / "deploy" / "helm").is_dir()
+
+
+def test_the_example_that_admits_signed_images_only_is_a_policy_of_our_images() -> None:
+    (policy,) = load((CHECKOUT / "docs/examples/signed-images.yaml").read_text(encoding="utf-8"))
+    assert problems(policy, "1.35.0") == []
+    (image,), (authority,) = policy["spec"]["images"], policy["spec"]["authorities"]
+    assert image["glob"] == f"{VALUES['image']['registry']}/praxiscope-**"
+    assert policy["spec"]["mode"] == "enforce"
+    key = load_pem_public_key(authority["key"]["data"].encode())
+    assert isinstance(key, EllipticCurvePublicKey), "what cosign's keys are"
+    assert authority["attestations"][0]["predicateType"] == "https://cyclonedx.org/bom", "what `make sign` attests"
+    wrong = copy.deepcopy(policy)
+    wrong["spec"]["authorities"][0]["key"]["dat"] = wrong["spec"]["authorities"][0]["key"].pop("data")
+    assert "ClusterImagePolicy/praxiscope at /spec/authorities/0/key" in problems(wrong, "1.35.0")[0]

@@ -158,7 +158,11 @@ DASHBOARDS = (
                 "Refused by us",
                 "Who is told to come back later?",
                 "reqps",
-                ('sum by (job) (rate(api_requests_total{status=~"429|RESOURCE_EXHAUSTED"}[5m]))', "{{job}}"),
+                (
+                    'sum by (job) (rate(api_requests_total{status=~"429|RESOURCE_EXHAUSTED"}[5m]))'
+                    " or 0 * sum by (job) (rate(api_requests_total[5m]))",
+                    "{{job}}",
+                ),
             ),
         ),
     ),

