@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -64,10 +66,19 @@ def installation(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def local_numbers() -> dict[str, str]:
-    """The digests of the numbers that the stack of `make demo` makes of the sample video; it is run where it has not been."""
-    folder = CHECKOUT / "out" / "demo"
-    if not (folder / "motion.json").is_file():
-        assert SAMPLE.is_file(), "`make setup` fetches the sample video"
-        subprocess.run([sys.executable, "-m", "tools.demo"], check=True, cwd=CHECKOUT)
+def local_numbers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The digests of the numbers that `make demo` makes of the sample video, by this code, on a stack of the test's own."""
+    assert SAMPLE.is_file(), "`make setup` fetches the sample video"
+    with tempfile.TemporaryDirectory(prefix="praxiscope-cluster-demo-") as state:
+        Path(state).chmod(0o755)  # PostgreSQL runs as another user where we are root
+        environment = {
+            **os.environ,
+            "PRAXISCOPE_STACK_STATE": state,
+            "PRAXISCOPE_STACK_PORT_OFFSET": "2200",
+            "PRAXISCOPE_STACK_PROFILE": f"{state}/home/profiles.toml",
+            "PRAXISCOPE_HOME": f"{state}/home",
+        }
+        folder = tmp_path_factory.mktemp("demo")
+        command = [sys.executable, "-m", "tools.demo", "--output", str(folder)]
+        subprocess.run(command, check=True, cwd=CHECKOUT, env=environment)
     return digests(folder)

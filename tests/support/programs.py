@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tools.devstack.postgres import as_user
 from tools.devstack.process import Part
 from tools.devstack.settings import CHECKOUT, PORTS, Settings
 
@@ -78,13 +79,12 @@ def running(part: Part, log: Path, extra: Sequence[str] = ()) -> Iterator[subpro
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*part.command, *extra],
+            as_user([*part.command, *extra], part.user_id),
             env=dict(part.environment),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
-            **({"user": part.user_id, "group": part.user_id, "extra_groups": []} if part.user_id else {}),  # type: ignore[arg-type]
         )
         try:
             _wait_until_ready(part, process, log)

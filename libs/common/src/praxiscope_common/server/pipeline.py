@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class StreamStartNeededError(InvalidInputError):
-    """The stream ended before its first message; the first message starts it."""
+    """The first message of the stream must be its start, and no other may be."""
 
     reason = "STREAM_START_NEEDED"
 
@@ -139,7 +139,9 @@ async def _open_call(
     try:
         first = await anext(messages)
     except StopAsyncIteration:
-        raise StreamStartNeededError() from None
+        raise StreamStartNeededError(
+            "The stream ended before its first message; the first message starts it."
+        ) from None
     _require_readable(first)
     call = ServerCall(method=method, kind=kind, metadata=metadata, request=first, context=context)
     return call, lambda opened: _checked(first, messages, opened)

@@ -31,7 +31,7 @@ async def stream_views(worlds: LiveWorlds, requests: AsyncIterator[_Request]) ->
     """
     first = await anext(requests)
     if first.WhichOneof("message") != "start":
-        raise StreamStartNeededError("The first message starts the stream.")
+        raise StreamStartNeededError()
     start = world_convert.live_start_from(first.start)
     async with worlds.open(start) as world:
         newest = Newest[_Request.Pose]()
@@ -50,7 +50,7 @@ async def _read(requests: AsyncIterator[_Request], newest: Newest[_Request.Pose]
     try:
         async for request in requests:
             if request.WhichOneof("message") != "pose":
-                raise StreamStartNeededError("A stream starts once; every message behind its first is a pose.")
+                raise StreamStartNeededError()
             newest.put(request.pose)
     finally:
         newest.end()

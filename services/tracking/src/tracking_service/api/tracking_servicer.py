@@ -9,8 +9,8 @@ from google.longrunning import operations_pb2
 
 from praxiscope.tracking.v1 import tracking_service_pb2, tracking_service_pb2_grpc
 from praxiscope_common.jobs.operations import to_message
+from praxiscope_common.server.pipeline import StreamStartNeededError
 from tracking_service.api import convert
-from tracking_service.api.errors import StreamStartNeededError
 from tracking_service.api.ports import JobStarter
 from tracking_service.core.tracker import create_tracker
 

@@ -23,12 +23,6 @@ class QueueFullError(ExhaustedError):
     reason = "QUEUE_FULL"
 
 
-class StreamStartNeededError(InvalidInputError):
-    """The first message of the stream must be its start, and no other may be."""
-
-    reason = "STREAM_START_NEEDED"
-
-
 class UnsortedFramesError(InvalidInputError):
     """Frames must come in the order of their times."""
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from praxiscope.vision.v1 import vision_service_pb2
 from praxiscope_common.newest import Newest
+from praxiscope_common.server.pipeline import StreamStartNeededError
 from vision_inference_service.api import convert
-from vision_inference_service.api.errors import StreamStartNeededError, UnsortedFramesError
+from vision_inference_service.api.errors import UnsortedFramesError
 from vision_inference_service.api.ports import MediaOpener, Models
 from vision_inference_service.core.memory import RegionMemory
 from vision_inference_service.core.observer import PersonObserver
