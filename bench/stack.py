@@ -72,8 +72,13 @@ def refuse_without_stack() -> bool:
 
 def processor_s() -> float:
     """Returns the processor seconds of the whole stack so far."""
+    return sum(processor_s_by_part().values())
+
+
+def processor_s_by_part() -> Mapping[str, float]:
+    """Returns the processor seconds of each part so far, with what it started."""
     parts = read_state(settings()).parts
-    return sum(processor_seconds(process) for part in parts for process in family(int(part["pid"])))
+    return {str(part["name"]): sum(map(processor_seconds, family(int(part["pid"])))) for part in parts}
 
 
 def family(process: int) -> Sequence[int]:

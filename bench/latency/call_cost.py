@@ -14,7 +14,6 @@ from bench import stack
 from bench.figure import Figure
 from praxiscope.client import Client
 from praxiscope_media import VideoSource
-from tools.devstack.status import read_state
 
 _CALLS = 1_500
 _WARM_UP = 50
@@ -31,9 +30,9 @@ def measure() -> Sequence[Figure]:
         video = client.upload(stack.SAMPLE, display_name="cost")
         asset, analysis = video.name, _analysis(client, video.latest_version)
     time.sleep(_IDLE_S)
-    before = _processor_s()
+    before = stack.processor_s_by_part()
     time.sleep(_IDLE_S)
-    idle = {name: (value - before[name]) / _IDLE_S for name, value in _processor_s().items()}
+    idle = {name: (value - before[name]) / _IDLE_S for name, value in stack.processor_s_by_part().items()}
     connection = http.client.HTTPConnection(urlsplit(profile.url).netloc, timeout=10)
     headers = {"authorization": f"Bearer {profile.api_key}", "accept": "application/json"}
     paths = {"an asset that is read": f"/v1/{asset}", "a page of assets": f"/v1/{profile.project}/assets?pageSize=50"}
@@ -45,9 +44,9 @@ def _analysis(client: Client, version: str) -> Figure:
     with VideoSource.open(stack.SAMPLE) as source:
         frame_count = sum(1 for _ in source.frames())
     client.wait(client.analyze_motion(version))
-    before = _processor_s()
+    before = stack.processor_s_by_part()
     client.wait(client.analyze_motion(version))
-    spent = {part: 1e3 * (value - before[part]) / frame_count for part, value in _processor_s().items()}
+    spent = {part: 1e3 * (value - before[part]) / frame_count for part, value in stack.processor_s_by_part().items()}
     return Figure(name="a frame of an analysis, drawn", value=sum(spent.values()), unit="ms CPU", note=_note(spent))
 
 
@@ -60,12 +59,12 @@ def _cost(
     name: str, connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str], idle: Mapping[str, float]
 ) -> Figure:
     _ask(connection, path, headers, _WARM_UP)
-    before, started_s = _processor_s(), time.monotonic()
+    before, started_s = stack.processor_s_by_part(), time.monotonic()
     _ask(connection, path, headers, _CALLS)
     elapsed_s = time.monotonic() - started_s
     spent = {
         part: 1e3 * max(0.0, value - before[part] - idle[part] * elapsed_s) / _CALLS
-        for part, value in _processor_s().items()
+        for part, value in stack.processor_s_by_part().items()
     }
     return Figure(name=name, value=sum(spent.values()), unit="ms CPU", note=_note(spent))
 
@@ -79,12 +78,3 @@ def _ask(connection: http.client.HTTPConnection, path: str, headers: Mapping[str
         if answer.status != 200:
             raise RuntimeError(f"{path} answered {answer.status}: {content[:200]!r}")
         time.sleep(max(0.0, _TURN_S - (time.monotonic() - started_s)))
-
-
-def _processor_s() -> dict[str, float]:
-    """Returns the processor seconds of each part so far, with what it started."""
-    parts = read_state(stack.settings()).parts
-    return {
-        str(part["name"]): sum(stack.processor_seconds(process) for process in stack.family(int(part["pid"])))
-        for part in parts
-    }

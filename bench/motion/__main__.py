@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.stack import processor_s_by_part
 from praxiscope.client import Client, read_profile
 from tools.devstack.settings import CHECKOUT, read_settings
 from tools.devstack.status import read_state
@@ -28,7 +29,6 @@ from tools.devstack.status import read_state
 SAMPLE = CHECKOUT / ".praxiscope" / "samples" / "demo.mp4"
 MODELS = CHECKOUT / ".praxiscope" / "models"
 SCRIPT = CHECKOUT / "bench" / "motion" / "peer_script.py"
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,33 +84,11 @@ def analyse(client: Client, asset_version: str, case: Case) -> tuple[float, int]
     return response.motion.frame_count / elapsed_s, response.motion.frame_count
 
 
-def processor_s() -> dict[str, float]:
-    """Processor seconds of every part of the stack so far, with what it started."""
-    spent: dict[str, float] = {}
-    for part in read_state(read_settings(os.environ)).parts:
-        spent[str(part["name"])] = sum(_seconds(process) for process in family(int(part["pid"])))
-    return spent
-
-
-def family(process: int) -> list[int]:
-    """A process and all that it started."""
-    found = [process]
-    for task in Path(f"/proc/{process}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found += family(int(child))
-    return found
-
-
-def _seconds(process: int) -> float:
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
-
-
 def compare(client: Client, asset_version: str, python: Path, case: Case, round_count: int) -> float:
     """Prints one case; returns the ratio."""
     ours: list[float] = []
     theirs: list[float] = []
-    before, frame_count = processor_s(), 0
+    before, frame_count = processor_s_by_part(), 0
     stages: dict[str, float] = {}
     cpu_ms: list[float] = []
     for _ in range(round_count):
@@ -126,7 +104,7 @@ def compare(client: Client, asset_version: str, python: Path, case: Case, round_
     print(f"  stack   {statistics.median(ours):5.1f} frames/s   {_range(ours)}")
     print(f"  script  {statistics.median(theirs):5.1f} frames/s   {_range(theirs)}")
     print(f"  ratio   {ratio:5.2f}   goal {case.goal:.2f}   {'ok' if ratio >= case.goal else 'MISS'}")
-    after = processor_s()
+    after = processor_s_by_part()
     spent = {name: 1e3 * (after[name] - before.get(name, 0.0)) / frame_count for name in after}
     print(f"  processor, ms a frame: stack {sum(spent.values()):.1f}; script {statistics.median(cpu_ms):.1f}")
     print("    stack:  " + ", ".join(f"{name} {value:.1f}" for name, value in _sorted(spent) if value >= 0.1))

@@ -14,6 +14,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.figure import Figure
-from bench.motion.__main__ import CASES, SAMPLE, analyse, family
+from bench.motion.__main__ import CASES, SAMPLE, analyse
+from bench.stack import family
 from praxiscope.client import Client, read_profile
 from tools.devstack.settings import CHECKOUT, read_settings
 from tools.devstack.status import read_state
@@ -90,7 +92,7 @@ def main(arguments: Sequence[str]) -> int:
             for _ in range(options.rounds):
                 analyse(client, version, CASES[0])
         finally:
-            sampling.send_signal(2)
+            sampling.send_signal(signal.SIGINT)
             sampling.wait(30)
         command = [
             "perf",

@@ -7,10 +7,11 @@ import contextlib
 import errno
 import logging
 import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from google.protobuf import any_pb2
@@ -32,6 +33,7 @@ from praxiscope_common.telemetry.metrics import Metrics
 from praxiscope_common.telemetry.traces import extract_trace, tracer
 
 logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 _HEARTBEAT_S = 2.0
 _STALLED_AFTER_S = 6.0
@@ -120,6 +122,33 @@ class JobContext:
         await self._write(
             "progress = %s, stages = %s, message = %s", [self.progress, self._stages_json(), self._message]
         )
+
+    async def in_thread(
+        self,
+        stage: str,
+        work: Callable[[], Result],
+        *,
+        told: Callable[[], tuple[float, str]],
+        should_stop: threading.Event,
+    ) -> Result:
+        """Runs a stage's work in a thread and says how far it is; the thread has ended when this returns, also when the attempt ends early.
+
+        Args:
+            stage: The stage.
+            work: Ends soon once `should_stop` is set.
+            told: Returns how far it is, 0 to 1, and what a person reads of that.
+            should_stop: Set when nobody waits for the work any more.
+        """
+        running = asyncio.ensure_future(asyncio.to_thread(work))
+        try:
+            while not running.done():
+                await asyncio.wait({running}, timeout=_REPORT_PERIOD_S)
+                share, message = told()
+                await self.report(stage, min(0.99, share), message)
+            return running.result()
+        finally:
+            should_stop.set()
+            await asyncio.shield(asyncio.gather(running, return_exceptions=True))
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Any:  # noqa: ANN401  a context manager

@@ -49,7 +49,6 @@ from praxiscope_worlds.formats import FORMATS, write_world_file
 from praxiscope_worlds.kernels import RenderOptions, SplatKernels
 
 _WEIGHTS = {"poses": 0.35, "train": 0.6, "store": 0.05}
-_REPORT_PERIOD_S = 0.25
 # A slice of training that runs before anybody is asked whether it should go on.
 _SLICE_S = 0.5
 # A preview costs some 30 ms, so that they take less than a hundredth of a training.
@@ -73,6 +72,10 @@ class _Progress:
     share: float = 0.0
     message: str = ""
     should_stop: threading.Event = field(default_factory=threading.Event)
+
+    def told(self) -> tuple[float, str]:
+        """Returns both for whoever waits."""
+        return self.share, self.message
 
     def tell(self, stage: str, share: float) -> None:
         self.share, self.message = share, f"Finding where the pictures were taken: {stage}"
@@ -157,7 +160,7 @@ class ReconstructionWork:
             return reduce_posed(posed, long_side_px=long_side_px, left_out=_left_out(reader, posed))
 
         try:
-            pictures = await self._followed(context, "poses", progress, pose)
+            pictures = await context.in_thread("poses", pose, told=progress.told, should_stop=progress.should_stop)
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         encoded = await asyncio.to_thread(write_posed, pictures)
@@ -169,20 +172,6 @@ class ReconstructionWork:
     def _restored(self, key: str, read: Callable[[BinaryIO], _Result]) -> _Result:
         with self.files.store.open_seekable(key) as opened:
             return read(opened)
-
-    async def _followed(
-        self, context: JobContext, stage: str, progress: _Progress, work: Callable[[], _Result]
-    ) -> _Result:
-        """Runs work in a thread and says how far it is; when the job ends early the thread does too."""
-        running = asyncio.ensure_future(asyncio.to_thread(work))
-        try:
-            while not running.done():
-                await asyncio.wait({running}, timeout=_REPORT_PERIOD_S)
-                await context.report(stage, min(0.99, progress.share), progress.message)
-            return running.result()
-        finally:
-            progress.should_stop.set()
-            await asyncio.shield(asyncio.gather(running, return_exceptions=True))
 
     async def _train(
         self, context: JobContext, request: _Request, config: TrainingConfig, pictures: PosedPictures, split: Split

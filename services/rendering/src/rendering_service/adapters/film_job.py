@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import tempfile
 import threading
@@ -13,12 +12,13 @@ from pathlib import Path
 
 import grpc
 
-from praxiscope.rendering.v1 import rendering_service_pb2, world_rendering_service_pb2
+from praxiscope.rendering.v1 import world_rendering_service_pb2
 from praxiscope_assets import AssetFiles, OutputFolder, chunks_of_file
 from praxiscope_common.credentials import ServiceIdentity
 from praxiscope_common.jobs.worker import Handler, JobContext
-from praxiscope_media import VideoCodec, VideoEncoding, VideoInfo, VideoWriter
+from praxiscope_media import VideoEncoding, VideoInfo, VideoWriter
 from praxiscope_worlds import Camera, Orbit, orbit_camera
+from rendering_service.adapters.codecs import CODECS
 from rendering_service.adapters.world_drawer import DrawableWorld, WorldDrawer
 from rendering_service.core.flight import Timetable, fly
 from rendering_service.core.world_view import Layer, RenderSettings
@@ -27,22 +27,14 @@ TURNTABLE_METHOD = "praxiscope.rendering.v1.WorldRenderingService/RenderTurntabl
 FLIGHT_METHOD = "praxiscope.rendering.v1.WorldRenderingService/RenderFlight"
 _TURNTABLE_RATE_HZ = 30
 _TURNTABLE_FRAMES = 120
-_REPORT_PERIOD_S = 0.25
 # A picture of a film may take as long as one at the largest size with the most samples does.
 _FRAME_TIMEOUT_S = 1200.0
 _STAGES = {"draw": 0.95, "store": 0.05}
-_Overlay = rendering_service_pb2.RenderOverlayRequest
 _Turntable = world_rendering_service_pb2.RenderTurntableRequest
 _Flight = world_rendering_service_pb2.RenderFlightRequest
 OrbitReader = Callable[[world_rendering_service_pb2.OrbitView], Orbit]
 FlightReader = Callable[[_Flight], tuple[Sequence[Orbit | Camera | int], Timetable]]
 SettingsReader = Callable[[world_rendering_service_pb2.RenderSettings], RenderSettings]
-_CODECS = {
-    _Overlay.CODEC_UNSPECIFIED: VideoCodec.AV1,
-    _Overlay.CODEC_AV1: VideoCodec.AV1,
-    _Overlay.CODEC_VP9: VideoCodec.VP9,
-    _Overlay.CODEC_H264: VideoCodec.H264,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +101,7 @@ class FilmWork:
             cameras=(orbit_camera(world.bounds, orbit, width_px=size[0], height_px=size[1]) for orbit in turns),
             frame_count=frame_count,
             frame_rate_hz=_TURNTABLE_RATE_HZ,
-            encoding=VideoEncoding(codec=_CODECS[request.codec]),
+            encoding=VideoEncoding(codec=CODECS[request.codec]),
         )
         return world_rendering_service_pb2.RenderTurntableResponse(
             asset_version=await self._make(context, world, film, size),
@@ -135,7 +127,7 @@ class FilmWork:
             cameras=fly(views, timetable, world.bounds, width_px=size[0], height_px=size[1]),
             frame_count=timetable.frame_count,
             frame_rate_hz=timetable.frame_rate_hz,
-            encoding=VideoEncoding(codec=_CODECS[request.codec]),
+            encoding=VideoEncoding(codec=CODECS[request.codec]),
         )
         return world_rendering_service_pb2.RenderFlightResponse(
             asset_version=await self._make(context, world, film, size),
@@ -191,15 +183,10 @@ class FilmWork:
                     writer.write(draw_picture(camera, Layer.COLOR), Fraction(index, film.frame_rate_hz))
                     drawn[0] = index + 1
 
-        drawing = asyncio.ensure_future(asyncio.to_thread(draw))
-        try:
-            while not drawing.done():
-                await asyncio.wait({drawing}, timeout=_REPORT_PERIOD_S)
-                await context.report("draw", min(0.99, drawn[0] / film.frame_count), f"{drawn[0]} frames drawn")
-            drawing.result()
-        finally:
-            should_stop.set()  # the thread ends before its folder is removed
-            await asyncio.shield(asyncio.gather(drawing, return_exceptions=True))
+        def told() -> tuple[float, str]:
+            return drawn[0] / film.frame_count, f"{drawn[0]} frames drawn"
+
+        await context.in_thread("draw", draw, told=told, should_stop=should_stop)
 
 
 def _size_of(request: _Turntable | _Flight) -> tuple[int, int]:

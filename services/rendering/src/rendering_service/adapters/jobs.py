@@ -19,21 +19,15 @@ from praxiscope_common.database import Database
 from praxiscope_common.identity import current_caller
 from praxiscope_common.jobs.operations import NewOperation, Operation, create_operation
 from praxiscope_common.jobs.worker import Handler, JobContext
-from praxiscope_media import VideoCodec, VideoEncoding
+from praxiscope_media import VideoEncoding
+from rendering_service.adapters.codecs import CODECS
 from rendering_service.adapters.drawn_video import VideoJob, draw_video
 from rendering_service.adapters.motion_file import RECORDS_PATH, read_motion
 from rendering_service.core.types import Style
 
 METHOD = "praxiscope.rendering.v1.RenderingService/RenderOverlay"
 _WEIGHTS = {"draw": 0.95, "store": 0.05}
-_REPORT_PERIOD_S = 0.25
 _Request = rendering_service_pb2.RenderOverlayRequest
-_CODECS = {
-    _Request.CODEC_UNSPECIFIED: VideoCodec.AV1,
-    _Request.CODEC_AV1: VideoCodec.AV1,
-    _Request.CODEC_VP9: VideoCodec.VP9,
-    _Request.CODEC_H264: VideoCodec.H264,
-}
 StyleReader = Callable[[rendering_service_pb2.OverlayStyle], Style]
 
 
@@ -80,7 +74,7 @@ class _Progress:
 
     @property
     def share(self) -> float:
-        return min(0.99, self.drawn_count / self.expected_count) if self.expected_count else 0.0
+        return self.drawn_count / self.expected_count if self.expected_count else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,18 +145,13 @@ class OverlayWork:
                     sound=opened.enter_context(self.files.open(video)),
                     motion=read_motion(opened.enter_context(self.files.open(records))),
                     target=target,
-                    encoding=VideoEncoding(codec=_CODECS[request.codec]),
+                    encoding=VideoEncoding(codec=CODECS[request.codec]),
                     height=request.height_px,
                     style=self.style_from(request.style),
                 )
                 return draw_video(job, on_frame=progress.tell, should_stop=should_stop)
 
-        drawing = asyncio.ensure_future(asyncio.to_thread(draw))
-        try:
-            while not drawing.done():
-                await asyncio.wait({drawing}, timeout=_REPORT_PERIOD_S)
-                await context.report("draw", progress.share, f"{progress.drawn_count} frames drawn")
-            return drawing.result()
-        finally:
-            should_stop.set()  # the thread ends before its folder is removed
-            await asyncio.shield(asyncio.gather(drawing, return_exceptions=True))
+        def told() -> tuple[float, str]:
+            return progress.share, f"{progress.drawn_count} frames drawn"
+
+        return await context.in_thread("draw", draw, told=told, should_stop=should_stop)

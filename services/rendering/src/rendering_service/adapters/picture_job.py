@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -26,7 +25,6 @@ from rendering_service.core.tiles import scaled
 from rendering_service.core.world_view import Layer, ViewQuestion, depth_levels, depth_range, normal_levels
 
 PICTURE_METHOD = "praxiscope.rendering.v1.WorldRenderingService/RenderPicture"
-_REPORT_PERIOD_S = 0.25
 # A band has at most so many pixels (50 MB of colours), or one row.
 _BAND_PIXELS = 1 << 24
 _PANORAMA_ROWS = 128
@@ -137,15 +135,10 @@ class PictureWork:
                     draw_part, view, question.layer, target, should_stop=should_stop.is_set, on_share=drawn.append
                 )
 
-        drawing = asyncio.ensure_future(asyncio.to_thread(draw))
-        try:
-            while not drawing.done():
-                await asyncio.wait({drawing}, timeout=_REPORT_PERIOD_S)
-                await context.report("draw", min(0.99, drawn[-1]), f"{drawn[-1]:.0%} of the picture drawn")
-            return drawing.result()
-        finally:
-            should_stop.set()  # the thread ends before its folder is removed
-            await asyncio.shield(asyncio.gather(drawing, return_exceptions=True))
+        def told() -> tuple[float, str]:
+            return drawn[-1], f"{drawn[-1]:.0%} of the picture drawn"
+
+        return await context.in_thread("draw", draw, told=told, should_stop=should_stop)
 
 
 def write_picture(
