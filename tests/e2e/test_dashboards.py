@@ -75,7 +75,10 @@ def prometheus(stack: RunningStack, exporters: str, tmp_path_factory: pytest.Tem
         before = target.kill("triton")
         client.wait(operation)
         target.await_restart("triton", before)
-        _await(lambda: 503 in _codes_while_away(stack, target), "a call fails while the library is away")
+        # A counter that begins with its first failure has grown only by the next one that another look sees.
+        for _ in range(2):
+            _await(lambda: 503 in _codes_while_away(stack, target), "a call fails while the library is away")
+            time.sleep(_SECOND_LOOK_S)
         client.upload(folder / "clip.mp4")
         time.sleep(_SECOND_LOOK_S)
         yield prometheus
@@ -171,4 +174,7 @@ def test_a_panel_shows_what_happened(prometheus: Prometheus, panel: str, conditi
 @pytest.mark.parametrize("part", ["triton", "library"])
 def test_what_was_killed_was_seen_to_be_down(prometheus: Prometheus, part: str) -> None:
     assert [sample.value for sample in prometheus.ask(f'min_over_time(up{{job="{part}"}}[5m])')] == [0]
-    assert [sample.value for sample in prometheus.ask(f'up{{job="{part}"}}')] == [1]
+    # A single look may come late on a busy machine.
+    _await(
+        lambda: [sample.value for sample in prometheus.ask(f'up{{job="{part}"}}')] == [1], f"{part} is seen to be up"
+    )
