@@ -76,10 +76,10 @@ def test_the_server_gives_what_onnxruntime_gives(
     triton: RunningTriton, pictures: dict[int, np.ndarray], is_local: bool, crops_per_call: int
 ) -> None:
     picture = pictures[80]
-    window = CropWindow(center_x_px=1220, center_y_px=728, side_px=520, size_px=256)
+    window = CropWindow.square(center_x_px=1220, center_y_px=728, side_px=520, size_px=256)
     crops = cut_crops(picture, [window, window])
-    search = cut_crops(picture, [CropWindow(center_x_px=884, center_y_px=497, side_px=1768, size_px=384)])[0]
-    objects = cut_crops(picture, [CropWindow(center_x_px=884, center_y_px=497, side_px=1768, size_px=512)])[0]
+    search = cut_crops(picture, [CropWindow.square(center_x_px=884, center_y_px=497, side_px=1768, size_px=384)])[0]
+    objects = cut_crops(picture, [CropWindow.square(center_x_px=884, center_y_px=497, side_px=1768, size_px=512)])[0]
 
     async def ask() -> tuple[np.ndarray, tuple[np.ndarray, ...], np.ndarray]:
         async with TritonModels(
@@ -119,7 +119,7 @@ async def unregister_all(server: InferenceServerClient) -> None:
 def test_a_server_that_forgot_the_shared_memory_is_told_again_and_inputs_at_the_same_time_do_not_mix(
     triton: RunningTriton, pictures: dict[int, np.ndarray]
 ) -> None:
-    windows = [CropWindow(center_x_px=400 + 20 * i, center_y_px=300, side_px=500, size_px=256) for i in range(24)]
+    windows = [CropWindow.square(center_x_px=400 + 20 * i, center_y_px=300, side_px=500, size_px=256) for i in range(24)]
     crops = cut_crops(pictures[80], windows)
 
     async def ask() -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -29,7 +29,7 @@ class FakeFrame:
     async def crops_rgb(self, windows: Sequence[CropWindow]) -> np.ndarray:
         self.views.extend(windows)
         self.unseen.extend(windows)
-        return np.zeros((len(windows), windows[0].size_px, windows[0].size_px, 3), np.uint8)
+        return np.zeros((len(windows), windows[0].height_px, windows[0].width_px, 3), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class FakeModels:
 
     async def detect_persons(self, image_rgb: np.ndarray) -> np.ndarray:
         # Views are asked for in the order in which they were cut; only crops that were not looked at yet are left.
-        is_zoom = image_rgb.shape[0] == image_rgb.shape[1]
+        is_zoom = max(image_rgb.shape) < 384
         window = self._frame.unseen.pop(0) if is_zoom else None
         rows = np.zeros((6, 56), np.float32)
         seen = [row for body in self._bodies if (row := self._row(body, image_rgb, window)) is not None]

@@ -60,10 +60,21 @@ def test_a_tensor_of_another_shape_is_refused() -> None:
 def test_a_turned_crops_answers_come_back_upright(
     rotation_rad: float, box: tuple[float, ...], keypoint: tuple[float, float]
 ) -> None:
-    window = CropWindow(center_x_px=100, center_y_px=100, side_px=100, size_px=256, rotation_rad=rotation_rad)
+    window = CropWindow.square(center_x_px=100, center_y_px=100, side_px=100, size_px=256, rotation_rad=rotation_rad)
     found = decode_crop_persons(movenet(0.5), window, min_score=0.2)[0]
     np.testing.assert_allclose(found.box_px, box, atol=0.01)
     np.testing.assert_allclose(found.keypoints_px[10, :2], keypoint, atol=0.01)
+
+
+def test_a_narrow_crops_answers_are_stretched_to_its_own_sides() -> None:
+    narrow = CropWindow(center_x_px=100, center_y_px=100, source_px_per_crop_px=0.5, width_px=100, height_px=200)
+    found = decode_crop_persons(movenet(0.5), narrow, min_score=0.2)[0]
+    square = CropWindow.square(center_x_px=100, center_y_px=100, side_px=100, size_px=200)
+    same = decode_crop_persons(movenet(0.5), square, min_score=0.2)[0]
+    np.testing.assert_allclose(found.box_px[1::2], same.box_px[1::2], atol=1e-3)
+    np.testing.assert_allclose(found.box_px[::2] - 100, (same.box_px[::2] - 100) / 2, atol=1e-3)
+    np.testing.assert_allclose(found.keypoints_px[:, 0] - 100, (same.keypoints_px[:, 0] - 100) / 2, atol=1e-3)
+    np.testing.assert_allclose(found.keypoints_px[:, 1], same.keypoints_px[:, 1], atol=1e-3)
 
 
 def test_a_pose_is_scaled_turned_and_squashed() -> None:
@@ -72,7 +83,7 @@ def test_a_pose_is_scaled_turned_and_squashed() -> None:
     landmarks[1, 3:] = [-1000, 1000]
     world = np.zeros((39, 3), np.float32)
     world[0] = [0.5, 0.25, -0.1]
-    window = CropWindow(center_x_px=300, center_y_px=200, side_px=512, size_px=256, rotation_rad=math.pi / 2)
+    window = CropWindow.square(center_x_px=300, center_y_px=200, side_px=512, size_px=256, rotation_rad=math.pi / 2)
     pose = decode_pose(landmarks, world, 0.75, window)
     assert pose.landmarks_px.shape == (33, 5)
     np.testing.assert_allclose(pose.landmarks_px[0], [300, 456, -40, 0.5, 1], atol=1e-3)

@@ -31,14 +31,23 @@ def ramp() -> np.ndarray:
     y=st.floats(120, 180),
     side=st.floats(20, 160),
     rotation=st.floats(-math.pi, math.pi),
-    size=st.sampled_from([16, 32, 64, 256]),
+    width=st.sampled_from([16, 32, 64, 256]),
+    height=st.sampled_from([16, 32, 64, 256]),
 )
 def test_a_crop_shows_what_lies_where_its_window_says(
-    x: float, y: float, side: float, rotation: float, size: int
+    x: float, y: float, side: float, rotation: float, width: int, height: int
 ) -> None:
-    window = CropWindow(center_x_px=x, center_y_px=y, side_px=side, size_px=size, rotation_rad=rotation)
+    window = CropWindow(
+        center_x_px=x,
+        center_y_px=y,
+        source_px_per_crop_px=side / max(width, height),
+        width_px=width,
+        height_px=height,
+        rotation_rad=rotation,
+    )
     crop = cut_crops(ramp(), [window])[0].astype(float)
-    columns, rows = np.meshgrid(np.arange(size) + 0.5, np.arange(size) + 0.5)
+    assert crop.shape == (height, width, 3)
+    columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     source = window.to_source(np.stack([columns, rows], axis=-1).astype(np.float32))
     inside = (source > 4).all(axis=-1) & (source < (WIDTH_PX - 4, HEIGHT_PX - 4)).all(axis=-1)
     np.testing.assert_allclose(crop[inside][:, :2], source[inside] / 2, atol=1.2)
@@ -46,20 +55,20 @@ def test_a_crop_shows_what_lies_where_its_window_says(
 
 
 def test_outside_the_picture_a_crop_is_black() -> None:
-    window = CropWindow(center_x_px=0, center_y_px=0, side_px=100, size_px=50)
+    window = CropWindow.square(center_x_px=0, center_y_px=0, side_px=100, size_px=50)
     crop = cut_crops(ramp(), [window])[0]
     assert (crop[:24, :24] == 0).all()
     assert (crop[27:, 27:, 2] == 200).all()
 
 
 def test_a_window_far_outside_is_black() -> None:
-    windows = [CropWindow(center_x_px=-5000, center_y_px=9000, side_px=side, size_px=32) for side in (40, 400)]
+    windows = [CropWindow.square(center_x_px=-5000, center_y_px=9000, side_px=side, size_px=32) for side in (40, 400)]
     assert (cut_crops(ramp(), windows)[..., 2] == 0).all()
 
 
 def test_what_shrinks_is_averaged_instead_of_sampled() -> None:
     noise = np.random.default_rng(3).integers(0, 2, (256, 256, 1)).repeat(3, axis=2).astype(np.uint8) * 255
-    crop = cut_crops(noise, [CropWindow(center_x_px=128, center_y_px=128, side_px=256, size_px=64)])[0]
+    crop = cut_crops(noise, [CropWindow.square(center_x_px=128, center_y_px=128, side_px=256, size_px=64)])[0]
     # The mean of sixteen pixels spreads by a quarter of one pixel's spread; of the four that bilinear sampling sees, by
     # half.
     assert crop.std() < 0.3 * noise.std()
@@ -75,7 +84,7 @@ def test_a_resized_picture_keeps_its_places(size: tuple[int, int]) -> None:
 
 def test_a_picture_from_the_wire_is_cut_like_a_frame() -> None:
     encoded = cv2.imencode(".png", ramp()[..., ::-1])[1].tobytes()
-    window = CropWindow(center_x_px=200, center_y_px=150, side_px=64, size_px=64)
+    window = CropWindow.square(center_x_px=200, center_y_px=150, side_px=64, size_px=64)
 
     async def run() -> tuple[np.ndarray, np.ndarray]:
         with ThreadPoolExecutor(1) as executor:

@@ -44,7 +44,7 @@ def test_a_grid_holds_the_whole_frame_and_its_corner_comes_back(width: int, heig
 def test_a_windows_centre_stays_and_its_sides_keep_their_length(
     x: float, y: float, side: float, rotation: float
 ) -> None:
-    window = CropWindow(center_x_px=x, center_y_px=y, side_px=side, size_px=256, rotation_rad=rotation)
+    window = CropWindow.square(center_x_px=x, center_y_px=y, side_px=side, size_px=256, rotation_rad=rotation)
     center, right = window.to_source(np.array([[128.0, 128.0], [256.0, 128.0]], np.float32))
     np.testing.assert_allclose(center, (x, y), atol=0.01)
     expected = np.array([math.cos(rotation), math.sin(rotation)]) * side / 2
@@ -52,8 +52,8 @@ def test_a_windows_centre_stays_and_its_sides_keep_their_length(
 
 
 def test_a_window_without_extent_is_refused() -> None:
-    with pytest.raises(ValueError, match="side_px"):
-        CropWindow(center_x_px=0, center_y_px=0, side_px=0, size_px=256)
+    with pytest.raises(ValueError, match="source_px_per_crop_px"):
+        CropWindow.square(center_x_px=0, center_y_px=0, side_px=0, size_px=256)
 
 
 @given(first=boxes, second=boxes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,9 +14,10 @@ import pytest
 from praxiscope.vision.v1 import vision_service_pb2
 from vision_inference_service.api.convert import parameters_from
 from vision_inference_service.core.decoding import mirror_persons
+from vision_inference_service.core.leg_check import leg_window
 from vision_inference_service.core.memory import RegionMemory
 from vision_inference_service.core.observer import PersonObserver
-from vision_inference_service.core.parameters import ObserverParameters
+from vision_inference_service.core.parameters import LegParameters, ObserverParameters
 from vision_inference_service.core.types import FrameObservation, PersonSource
 
 Make = Callable[..., Any]
@@ -37,7 +39,7 @@ class HidingModels:
 
     async def detect_persons(self, image_rgb: np.ndarray) -> np.ndarray:
         rows = await self._models.detect_persons(image_rgb)
-        if image_rgb.shape[0] == image_rgb.shape[1]:
+        if max(image_rgb.shape) < 384:  # no search
             # The fake crop does not know that it was mirrored; its answer is turned into one that does.
             rows = mirror_persons(rows)
             keypoints = rows[0, :51].reshape(17, 3)
@@ -119,3 +121,25 @@ def test_a_closer_look_that_sees_less_is_not_taken(observe: Make) -> None:
 def test_whoever_wants_it_fast_does_without() -> None:
     assert parameters_from(vision_service_pb2.ObservationConfig()).legs is not None
     assert parameters_from(vision_service_pb2.ObservationConfig(search_interval_frames=2)).legs is None
+
+
+@pytest.mark.parametrize(
+    ("box", "rotation_rad", "size_px"),
+    [
+        pytest.param((0, 0, 100, 400), 0.0, (96, 224), id="stands"),
+        pytest.param((0, 0, 180, 400), 0.0, (128, 224), id="stands with arms spread"),
+        pytest.param((0, 0, 400, 100), 0.0, (256, 96), id="box lies"),
+        pytest.param((0, 0, 400, 100), math.pi / 2, (96, 224), id="lies, seen along the body"),
+        pytest.param((0, 0, 400, 100), -math.pi / 2, (96, 224), id="lies the other way"),
+        pytest.param((0, 0, 4, 8), 0.0, (96, 96), id="a few pixels"),
+    ],
+)
+def test_what_is_looked_at_is_as_wide_as_the_body(
+    box: tuple[float, ...], rotation_rad: float, size_px: tuple[int, int]
+) -> None:
+    window = leg_window(np.array(box, np.float32), LegParameters(), rotation_rad=rotation_rad)
+    assert (window.width_px, window.height_px) == size_px
+    corners = window.to_source(np.array([[0, 0], [1, 1]], np.float32) * window.size_px)
+    assert np.all(corners.min(axis=0) <= box[:2])
+    assert np.all(corners.max(axis=0) >= box[2:])
+    np.testing.assert_allclose(corners.mean(axis=0), [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2], atol=1e-3)

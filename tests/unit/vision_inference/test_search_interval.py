@@ -19,7 +19,7 @@ class Frame:
         return np.zeros((height_px, width_px, 3), np.uint8)
 
     async def crops_rgb(self, windows: list[CropWindow]) -> np.ndarray:
-        return np.zeros((len(windows), windows[0].size_px, windows[0].size_px, 3), np.uint8)
+        return np.zeros((len(windows), windows[0].height_px, windows[0].width_px, 3), np.uint8)
 
 
 class Models:

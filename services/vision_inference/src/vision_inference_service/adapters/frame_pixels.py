@@ -37,7 +37,7 @@ class VideoFramePixels:
         return await _run(self._executor, self._frame.resized_rgb, width_px, height_px)
 
     async def crops_rgb(self, windows: Sequence[CropWindow]) -> ImageArray:
-        """Squares of the frame."""
+        """Rectangles of the frame."""
         return await _run(self._executor, lambda: cut_crops(self._frame.rgb(), windows))
 
 
@@ -66,7 +66,7 @@ class ImagePixels:
         return await _run(self._executor, resize_image, self._image_rgb, width_px, height_px)
 
     async def crops_rgb(self, windows: Sequence[CropWindow]) -> ImageArray:
-        """Squares of the picture."""
+        """Rectangles of the picture."""
         return await _run(self._executor, cut_crops, self._image_rgb, windows)
 
 
@@ -98,14 +98,14 @@ def resize_image(image_rgb: ImageArray, width_px: int, height_px: int) -> ImageA
 
 
 def cut_crops(image_rgb: ImageArray, windows: Sequence[CropWindow]) -> ImageArray:
-    """Resamples squares of a picture.
+    """Resamples rectangles of a picture.
 
     Args:
         image_rgb: (H, W, 3).
-        windows: N squares of one `size_px`.
+        windows: N rectangles of one size.
 
     Returns:
-        (N, size_px, size_px, 3), black where a square leaves the picture.
+        (N, height_px, width_px, 3), black where a rectangle leaves the picture.
     """
     return np.stack([_cut_crop(image_rgb, window) for window in windows])
 
@@ -123,7 +123,7 @@ def _cut_crop(image_rgb: ImageArray, window: CropWindow) -> ImageArray:
     # OpenCV's pixel centres are at whole numbers, ours at halves.
     index_from_index = source_from_crop.copy()
     index_from_index[:, 2] += source_from_crop[:, :2] @ np.full(2, 0.5) - 0.5
-    size = (window.size_px, window.size_px)
+    size = (window.width_px, window.height_px)
     crop = cv2.warpAffine(
         image_rgb,
         index_from_index,
@@ -138,7 +138,7 @@ def _cut_crop(image_rgb: ImageArray, window: CropWindow) -> ImageArray:
 def _average_down(
     image_rgb: ImageArray, window: CropWindow, source_from_crop: NDArray[np.float64], shrink: int
 ) -> tuple[ImageArray, NDArray[np.float64]]:
-    """The part of the picture under the square, averaged over `shrink` x `shrink` pixels, and the map into it."""
+    """The part of the picture under the rectangle, averaged over `shrink` x `shrink` pixels, and the map into it."""
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * window.size_px
     reached = corners @ source_from_crop[:, :2].T + source_from_crop[:, 2]
     height_px, width_px = image_rgb.shape[:2]

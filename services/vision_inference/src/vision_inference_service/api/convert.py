@@ -12,8 +12,8 @@ from praxiscope.type.v1 import geometry_pb2
 from praxiscope.vision.v1 import observation_pb2, vision_service_pb2
 from praxiscope_media import ReadSummary, VideoInfo
 from vision_inference_service.api.errors import InvalidObservationConfigError, InvalidResumeStateError
+from vision_inference_service.core.decoding import MOVENET_STRIDE_PX
 from vision_inference_service.core.memory import REGION_ROW_LENGTH, RegionMemory
-from vision_inference_service.core.observer import MOVENET_STRIDE_PX
 from vision_inference_service.core.parameters import ObserverParameters
 from vision_inference_service.core.registry import MODELS
 from vision_inference_service.core.types import (

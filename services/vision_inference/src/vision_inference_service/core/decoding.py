@@ -20,6 +20,9 @@ from vision_inference_service.core.types import (
 MOVENET_PERSON_COUNT = 6
 """MoveNet multipose never returns more people than this."""
 
+MOVENET_STRIDE_PX = 32
+"""MoveNet's input sides are multiples of this."""
+
 _MOVENET_ROW_LENGTH = 56
 _MOVENET_KEYPOINTS_END = 3 * KEYPOINT_COUNT
 _MIRRORED_KEYPOINTS = [0, *(i + 1 if i % 2 else i - 1 for i in range(1, KEYPOINT_COUNT))]

@@ -1,6 +1,6 @@
 """Where the nets' inputs lie in the source frame, and how to come back.
 
-A net sees either the whole frame shrunk into a grid (`SearchGrid`) or a square cut out of it (`CropWindow`). Both know
+A net sees either the whole frame shrunk into a grid (`SearchGrid`) or a rectangle cut out of it (`CropWindow`). Both know
 the way from their own pixels to the upright source frame. Pixel convention: `types`.
 """
 
@@ -74,31 +74,47 @@ class SearchGrid:
 
 @dataclass(frozen=True, kw_only=True)
 class CropWindow:
-    """A square of the source frame, possibly turned, that is resampled to `size_px` pixels a side.
+    """A rectangle of the source frame, possibly turned, that is resampled to `width_px` by `height_px` pixels.
 
     Attributes:
         center_x_px: Centre in the source frame.
         center_y_px: Centre in the source frame.
-        side_px: Side length in source pixels, greater than 0.
-        size_px: Side length of the crop in its own pixels.
+        source_px_per_crop_px: How many source pixels one pixel of the crop spans, greater than 0.
+        width_px: Of the crop, in its own pixels.
+        height_px: Of the crop, in its own pixels.
         rotation_rad: Direction of the crop's x axis in the source frame, clockwise on the screen.
     """
 
     center_x_px: float
     center_y_px: float
-    side_px: float
-    size_px: int
+    source_px_per_crop_px: float
+    width_px: int
+    height_px: int
     rotation_rad: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuses an empty window."""
-        if not self.side_px > 0.0:
-            raise ValueError(f"side_px must be greater than 0, but is {self.side_px}")
+        if not self.source_px_per_crop_px > 0.0:
+            raise ValueError(f"source_px_per_crop_px must be greater than 0, but is {self.source_px_per_crop_px}")
+
+    @classmethod
+    def square(
+        cls, *, center_x_px: float, center_y_px: float, side_px: float, size_px: int, rotation_rad: float = 0.0
+    ) -> CropWindow:
+        """A square of `side_px` source pixels a side, in `size_px` pixels of its own."""
+        return cls(
+            center_x_px=center_x_px,
+            center_y_px=center_y_px,
+            source_px_per_crop_px=side_px / size_px,
+            width_px=size_px,
+            height_px=size_px,
+            rotation_rad=rotation_rad,
+        )
 
     @property
-    def source_px_per_crop_px(self) -> float:
-        """How many source pixels one pixel of the crop spans."""
-        return self.side_px / self.size_px
+    def size_px(self) -> FloatArray:
+        """Width and height (2,) of the crop, in its own pixels."""
+        return np.array([self.width_px, self.height_px], np.float32)
 
     def rotation_matrix(self) -> FloatArray:
         """The (2, 2) turn from the crop's axes to the source frame's."""
@@ -109,7 +125,7 @@ class CropWindow:
         """The (2, 3) affine map from the crop's pixels to source pixels, both with pixel centres at one half."""
         linear = self.rotation_matrix() * self.source_px_per_crop_px
         center = np.array([self.center_x_px, self.center_y_px], np.float32)
-        offset = center - linear @ np.full(2, self.size_px / 2, np.float32)
+        offset = center - linear @ (self.size_px / 2)
         return np.concatenate([linear, offset[:, None]], axis=1).astype(np.float32)
 
     def to_source(self, points_xy: FloatArray) -> FloatArray:

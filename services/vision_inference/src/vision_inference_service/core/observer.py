@@ -56,9 +56,6 @@ from vision_inference_service.core.types import (
     PoseEstimate,
 )
 
-MOVENET_STRIDE_PX = 32
-"""MoveNet's input sides are multiples of this."""
-
 _TRUNK_AND_LEG_LANDMARKS = [11, 12, 23, 24, 25, 26, 27, 28]
 
 
@@ -190,7 +187,10 @@ class PersonObserver:
         if frame.frame_index % parameters.search_interval_frames:
             return FrameSearch(candidates=(), may_be_incomplete=False, was_made=False)
         grid = SearchGrid.fit(
-            frame.width_px, frame.height_px, long_side_px=parameters.search_long_side_px, stride_px=MOVENET_STRIDE_PX
+            frame.width_px,
+            frame.height_px,
+            long_side_px=parameters.search_long_side_px,
+            stride_px=decoding.MOVENET_STRIDE_PX,
         )
         image = await frame.resized_rgb(grid.image_width_px, grid.image_height_px)
         tensor = await self._models.detect_persons(_pad(image, grid))

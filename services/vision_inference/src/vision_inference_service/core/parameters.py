@@ -81,21 +81,30 @@ class CarryParameters:
 class LegParameters:
     """The closer look at legs of which one hides the other.
 
-    On the sample video it is 164 looks in 230 frames, nearly all at the small man (390 of 994 pixels high), of about
-    20 ms each; it sets his legs right while he turns. Crops of 1.35 to 1.6 do as well, 1.25 does not, nor does a
-    visibility of 0.75: fewer looks leave holes that the solver of sides fills wrongly (tests/golden/motion/README.md).
+    On the sample video it is 171 looks in 230 frames, nearly all at the small man (390 of 994 pixels high), of about
+    13 ms each, half of what squares of 256 pixels cost; it sets his legs right while he turns. Widths of 1.2 to 2 boxes
+    do as well for that, squares do so at some scales only; a visibility of 0.75 does not: fewer looks leave holes that
+    the solver of sides fills wrongly (tests/golden/motion/README.md).
 
     Attributes:
         max_visibility: Where the landmark net's mean visibility of knee and ankle, 0..1, is below this for one leg ...
         max_score: ... and so is the detector's mean score of one leg, there is a look.
-        scale: Side of the crop, as a multiple of the box's longer side.
+        body_px: How long the box's longer side is in the crop.
+        margin_along: Height of the crop, along the body, as a multiple of the box's.
+        margin_across: Width of the crop as a multiple of the box's.
+        min_side_px: Of the crop, a multiple of 32.
+        max_side_px: Of the crop, a multiple of 32.
         min_overlap: What is found must overlap the person's box by this much (intersection over union).
         max_persons_per_frame: At most so many people are looked at in one frame, one per instance of the detector.
     """
 
     max_visibility: float = 0.85
     max_score: float = 0.6
-    scale: float = 1.5
+    body_px: float = 171.0
+    margin_along: float = 1.25
+    margin_across: float = 1.5
+    min_side_px: int = 96
+    max_side_px: int = 256
     min_overlap: float = 0.4
     max_persons_per_frame: int = 2
 

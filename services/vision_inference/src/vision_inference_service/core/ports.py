@@ -37,7 +37,7 @@ class FramePixels(Protocol):
         ...
 
     async def crops_rgb(self, windows: Sequence[CropWindow]) -> ImageArray:
-        """Squares of one `size_px` out of the frame, (N, size_px, size_px, 3) RGB, black outside the frame."""
+        """Rectangles of one size out of the frame, (N, height_px, width_px, 3) RGB, black outside the frame."""
         ...
 
 

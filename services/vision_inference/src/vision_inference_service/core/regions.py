@@ -85,7 +85,7 @@ def is_proof_due(region: Region, zoom: ZoomParameters, *, offset_s: float) -> bo
 def zoom_window(box: FloatArray, zoom: ZoomParameters, *, scale: float, rotation_rad: float) -> CropWindow:
     """The square that is looked at closer: around a box (4,), `scale` times as long as its longer side."""
     center = box_center(box)
-    return CropWindow(
+    return CropWindow.square(
         center_x_px=float(center[0]),
         center_y_px=float(center[1]),
         side_px=max(float(box_size(box).max()) * scale, float(zoom.size_px) / 4),
@@ -106,7 +106,7 @@ def pose_window(box: FloatArray, keypoints: FloatArray, parameters: ObserverPara
     extent = box_around(np.concatenate([box.reshape(2, 2), seen]))
     lean_rad = trunk_lean(keypoints, min_score=parameters.keypoint_score)
     center = box_center(extent)
-    return CropWindow(
+    return CropWindow.square(
         center_x_px=float(center[0]),
         center_y_px=float(center[1]),
         side_px=max(float(box_size(extent).max()) * parameters.crop_scale, 1.0),
@@ -122,7 +122,7 @@ def follow_window(circle: BodyCircle, parameters: ObserverParameters) -> CropWin
         circle: The body's circle as expected now.
         parameters: `crop_scale` is used.
     """
-    return CropWindow(
+    return CropWindow.square(
         center_x_px=circle.center_x_px,
         center_y_px=circle.center_y_px,
         side_px=max(2.0 * circle.radius_px * parameters.crop_scale, 1.0),
