@@ -4,7 +4,7 @@ VENV := .venv/bin
 PYTEST := $(VENV)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-development setup-poses up down status logs demo demo-worlds test test-unit test-contract test-integration test-e2e test-deploy test-cluster test-mesh test-signing setup-signing cluster cluster-down manifests images sbom sign verify golden proto proto-check fmt lint types arch bench chaos fuzz picture console-pictures accuracy licences locks clean
+.PHONY: help setup setup-development setup-poses up down status logs demo demo-worlds test test-unit test-contract test-integration test-e2e test-deploy test-cluster test-mesh test-signing setup-signing cluster cluster-down manifests images sbom sign verify golden proto proto-check fmt lint types arch bench chaos fuzz picture console-pictures accuracy accuracy-sensitivity licences locks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -124,6 +124,9 @@ console-pictures: ## Take the pictures of the console that docs show, on a runni
 
 accuracy: ## Print how right the measured motion is, on the labelled sample
 	@PYTHONPATH=. $(VENV)/python bench/accuracy/motion_sample.py
+
+accuracy-sensitivity: ## The same with noise far below a pixel on what the nets say: which figures were luck (2 min)
+	@PYTHONPATH=. $(VENV)/python bench/accuracy/sensitivity.py
 
 licences: ## List every package's licence and the shared objects inside wheels
 	@$(VENV)/python -m tools.licences

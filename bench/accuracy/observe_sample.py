@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from vision_inference_service.adapters.video_frames import VideoReading, open_vi
 from vision_inference_service.core.memory import RegionMemory
 from vision_inference_service.core.observer import PersonObserver
 from vision_inference_service.core.parameters import ObserverParameters
+from vision_inference_service.core.ports import PoseModels
 from vision_inference_service.core.types import FrameObservation, PersonSource
 
 STATE = CHECKOUT / ".praxiscope"
@@ -32,14 +34,27 @@ GOLDEN = CHECKOUT / "tests" / "golden" / "motion" / "observations.npz"
 SOURCES = [PersonSource.SEARCH, PersonSource.CARRIED, PersonSource.ZOOM]
 
 
-async def observe(address: str, video: Path) -> tuple[list[FrameObservation], tuple[int, int]]:
-    """Observes the whole video; returns frames, width and height."""
+def as_they_are(models: PoseModels) -> PoseModels:
+    """The nets themselves."""
+    return models
+
+
+async def observe(
+    address: str, video: Path, *, wrap: Callable[[PoseModels], PoseModels] = as_they_are
+) -> tuple[list[FrameObservation], tuple[int, int]]:
+    """Observes the whole video; returns frames, width and height.
+
+    Args:
+        address: Of the model server.
+        video: The file.
+        wrap: Puts something between the nets and who asks them.
+    """
     with ThreadPoolExecutor(2) as executor:
         async with (
             TritonModels(TritonSettings(address=address, is_local=True), metadata=dict) as models,
             open_video(video, VideoReading(limits=MediaLimits()), executor) as source,
         ):
-            observer = PersonObserver(models, ObserverParameters())
+            observer = PersonObserver(wrap(models), ObserverParameters())
             frames = [frame async for frame, _ in observer.observe_frames(source.frames(), RegionMemory())]
             return frames, (source.info.width_px, source.info.height_px)
 
@@ -52,20 +67,15 @@ def round_points(values: np.ndarray) -> np.ndarray:
     return rounded
 
 
-def main(arguments: list[str]) -> int:
-    """Writes the file."""
-    path = Path(arguments[0]) if arguments else GOLDEN
-    with tempfile.TemporaryDirectory() as folder:
-        environment = CHECKOUT / ".venv-models"
-        with run_triton(environment, STATE / "triton", STATE / "models", log=Path(folder) / "triton.log") as triton:
-            frames, (width_px, height_px) = asyncio.run(observe(triton.grpc_address, STATE / "samples" / "demo.mp4"))
+def write(path: Path, frames: list[FrameObservation], size_px: tuple[int, int]) -> int:
+    """Writes observations as `motion_sample.py` reads them; returns how many people there are in all frames together."""
     rows = [(frame.frame_index, person) for frame in frames for person in frame.persons]
     people = [person for _, person in rows]
     np.savez_compressed(
         path,
         offset_s=np.array([frame.offset_s for frame in frames]),
-        width=width_px,
-        height=height_px,
+        width=size_px[0],
+        height=size_px[1],
         frame=np.array([index for index, _ in rows], np.int16),
         box=np.round(np.stack([person.box_px for person in people]) * 8).astype(np.float32) / 8,
         score=np.array([person.score for person in people], np.float16),
@@ -75,7 +85,17 @@ def main(arguments: list[str]) -> int:
         presence=np.array([person.pose_presence for person in people], np.float16),
         source=np.array([SOURCES.index(person.source) for person in people], np.int8),
     )
-    print(f"{len(frames)} frames, {len(people)} people in them")
+    return len(people)
+
+
+def main(arguments: list[str]) -> int:
+    """Writes the file."""
+    path = Path(arguments[0]) if arguments else GOLDEN
+    with tempfile.TemporaryDirectory() as folder:
+        environment = CHECKOUT / ".venv-models"
+        with run_triton(environment, STATE / "triton", STATE / "models", log=Path(folder) / "triton.log") as triton:
+            frames, size_px = asyncio.run(observe(triton.grpc_address, STATE / "samples" / "demo.mp4"))
+    print(f"{len(frames)} frames, {write(path, frames, size_px)} people in them")
     return 0
 
 
