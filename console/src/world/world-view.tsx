@@ -9,6 +9,7 @@ import { useAnswer } from "../parts/use-answer";
 import { count } from "../parts/words";
 import { hashOf, type TakenFrom, viewInHash, viewOf } from "./cameras";
 import { DrawCard } from "./draw-card";
+import { FlightCard } from "./flight-card";
 import { HandOn } from "./hand-on";
 import { type Look, type Movement, Viewer } from "./viewer";
 
@@ -163,6 +164,7 @@ function World({ asset, version, about }: Props) {
         ) : (
           <>
             <Places viewer={viewer} cameras={about.cameras} />
+            <FlightCard world={version.name ?? ""} viewer={viewer} canvas={canvas} />
             <DrawCard world={version.name ?? ""} path="" hasSurfaces={false} see={viewer && (() => viewer.view)} />
             <HandOn version={version} />
           </>
