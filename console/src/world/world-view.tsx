@@ -29,6 +29,8 @@ interface Described {
   readonly gaussian_count?: number;
   readonly caption?: string;
   readonly has_scale?: boolean;
+  readonly picture_count?: number;
+  readonly placed_picture_count?: number;
 }
 
 interface Told {
@@ -147,6 +149,7 @@ function World({ asset, version, about }: Props) {
         <p className="small soft">
           {described.caption && `${described.caption} `}
           {viewer?.splats && `${count(viewer.splats.count, "Gaussian")}. `}
+          {described.picture_count && `${described.placed_picture_count ?? 0} of ${count(described.picture_count, "picture")} placed. `}
           {described.has_scale === false && "Made from pictures alone, so lengths have no scale."}
         </p>
       </div>
