@@ -11,13 +11,14 @@ from playwright.sync_api import FilePayload, Page, expect
 from tests.e2e.conftest import CHECKOUT, LONG_MS
 from tests.support.photos import take_photos
 from tests.support.pictures import pixel_spread
-from tools.browser import Opener, accessibility_problems, is_too_wide, wait_for_other_view, work_item
+from tools.browser import Opener, accessibility_problems, is_too_wide, work_item
 
 pytestmark = pytest.mark.timeout(300)
 KERNELS = CHECKOUT / ".praxiscope" / "kernels"
 _PHOTO_COUNT = 16
 # Places of whole pictures, seen by SwiftShader at another form of picture; another world or another place gives less than 0.3.
 _LEAST_LIKENESS = 0.7
+_LOOK_COUNT = 100
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +55,14 @@ class TestPhotos:
         canvas = page.locator("canvas[data-ready=true]")
         expect(canvas).to_be_visible(timeout=LONG_MS)
         expect(page.get_by_text(f"{_PHOTO_COUNT} of {_PHOTO_COUNT + 1} pictures placed.")).to_be_visible()
-        seen = wait_for_other_view(page, "")
         page.get_by_label("From where a picture was taken").select_option(label="08.jpg")
-        wait_for_other_view(page, seen)
-        shown = _picture(canvas.screenshot())
-        alike = {name: _likeness(shown, _picture(photos[name])) for name in ("08.jpg", "00.jpg")}
+        alike = dict[str, float]()
+        for _ in range(_LOOK_COUNT):  # frames come late where the processor draws them
+            shown = _picture(canvas.screenshot())
+            alike = {name: _likeness(shown, _picture(photos[name])) for name in ("08.jpg", "00.jpg")}
+            if alike["08.jpg"] > _LEAST_LIKENESS:
+                break
+            page.wait_for_timeout(250)
         assert alike["08.jpg"] > _LEAST_LIKENESS, alike
         assert alike["08.jpg"] > alike["00.jpg"] + 0.2, "a photo from elsewhere looks otherwise"
 

@@ -51,24 +51,22 @@ export function FlightCard({ world, viewer, canvas }: Props) {
   const [plan, setPlan] = useState<Plan>(() => keptPlan(world));
   const [problem, setProblem] = useState<unknown>();
   const [isStarting, setStarting] = useState(false);
-  const change = useCallback(
-    (next: Plan) => {
-      keepPlan(world, next);
-      setPlan(next);
-      setProblem(undefined);
-    },
-    [world],
-  );
+  useEffect(() => keepPlan(world, plan), [world, plan]);
+  const change = useCallback((make: (before: Plan) => Plan) => {
+    setPlan(make);
+    setProblem(undefined);
+  }, []);
+  const stopCount = plan.stops.length;
   const keep = useCallback(() => {
     if (!viewer) return;
-    if (plan.stops.length >= MAX_STOPS) {
+    if (stopCount >= MAX_STOPS) {
       announce(`A flight has at most ${MAX_STOPS} stops here; take one away first.`);
       return;
     }
     const stop: Stop = { id: newRequestId(), view: viewer.view, picture: viewer.thumbnail(...THUMBNAIL_PX) };
-    change(added(plan, stop));
-    announce(`Kept as stop ${plan.stops.length + 1}.`);
-  }, [viewer, plan, change]);
+    change((before) => added(before, stop));
+    announce(`Kept as stop ${stopCount + 1}.`);
+  }, [viewer, stopCount, change]);
   useEffect(() => {
     const surface = canvas.current;
     const press = (event: KeyboardEvent) => {
@@ -95,13 +93,13 @@ export function FlightCard({ world, viewer, canvas }: Props) {
         path: { world },
         body: { waypoints, frameRateHz: FRAME_RATE_HZ, widthPx, heightPx, settings: settingsOf(form), requestId: newRequestId() },
       });
-      change({ ...plan, operation: started.name ?? "" });
+      change((before) => ({ ...before, operation: started.name ?? "" }));
     } catch (error) {
       setProblem(error);
     }
     setStarting(false);
   };
-  const forget = useCallback(() => change({ ...plan, operation: "" }), [plan, change]);
+  const forget = useCallback(() => change((before) => ({ ...before, operation: "" })), [change]);
   return (
     <section className="card stack tight" aria-labelledby="flight">
       <h2 id="flight">Flight</h2>
@@ -116,12 +114,12 @@ export function FlightCard({ world, viewer, canvas }: Props) {
       <Stops
         stops={plan.stops}
         onGo={(stop) => viewer?.goTo(stop.view)}
-        onMove={(stop, by) => change(moved(plan, stop.id, by))}
-        onRemove={(stop) => change(removed(plan, stop.id))}
+        onMove={(stop, by) => change((before) => moved(before, stop.id, by))}
+        onRemove={(stop) => change((before) => removed(before, stop.id))}
       />
-      {viewer && plan.stops.length > 1 && <Rehearsal plan={plan} viewer={viewer} />}
+      {viewer && stopCount > 1 && <Rehearsal plan={plan} viewer={viewer} />}
       <form className="stack tight" onSubmit={(event) => void draw(event)}>
-        <PauseField pauseS={plan.pauseS} onChange={(pauseS) => change({ ...plan, pauseS })} />
+        <PauseField pauseS={plan.pauseS} onChange={(pauseS) => change((before) => ({ ...before, pauseS }))} />
         <label className="field">
           <span>Size</span>
           <select name="size" defaultValue={USUAL_SIZE}>
@@ -133,9 +131,9 @@ export function FlightCard({ world, viewer, canvas }: Props) {
           </select>
         </label>
         <EngineFields hasSurfaces={false} />
-        {plan.stops.length > 1 && (
+        {stopCount > 1 && (
           <p className="small soft">
-            {count(plan.stops.length, "stop")}, {lengthOf(plan).toFixed(1)} s, {count(frameCountOf(plan), "frame")}.
+            {count(stopCount, "stop")}, {lengthOf(plan).toFixed(1)} s, {count(frameCountOf(plan), "frame")}.
           </p>
         )}
         <div>
