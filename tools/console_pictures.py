@@ -24,6 +24,8 @@ from tools.devstack.status import read_state
 _FOLDER = CHECKOUT / "docs" / "images"
 _SAMPLE = CHECKOUT / ".praxiscope" / "samples" / "demo.mp4"
 _WORDS, _SEED = "a village by a lake with autumn trees on flat grass, clear morning", 11
+# Views of the world by their place in the list, and a moment of the flight through them.
+_STOPS, _MOMENT_S = (2, 5, 10), 2.6
 _MAX_BYTES = 150_000
 _TIMEOUT_MS = 120_000
 
@@ -71,8 +73,23 @@ def _take(browser: Browser, url: str, credentials: Mapping[str, str], motion: st
             page.goto(f"/{world}")
             page.locator("canvas[data-ready=true]").wait_for(timeout=_TIMEOUT_MS)
             page.wait_for_timeout(6000)
+            _plan_flight(page)
             _save(page, "world" if width_px > 1000 else "world-small")
+            if width_px <= 1000:
+                page.get_by_role("heading", name="Flight").evaluate("heading => heading.scrollIntoView()")
+                _save(page, "flight-small")
         context.close()
+
+
+def _plan_flight(page: Page) -> None:
+    """Keeps three views as stops, and shows the world at a moment between them."""
+    for place in _STOPS:
+        page.get_by_label("From where a picture was taken").select_option(index=place)
+        page.wait_for_timeout(3000)
+        page.get_by_role("button", name="Keep this view").click()
+    page.get_by_label("Moment of the flight").fill(str(_MOMENT_S))
+    page.evaluate("window.scrollTo(0, 0)")
+    page.wait_for_timeout(8000)  # what was announced has gone
 
 
 def _save(page: Page, name: str) -> None:

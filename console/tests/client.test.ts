@@ -8,6 +8,7 @@ const { newRequestId, urlOf } = await import("../src/client/http");
 const { choiceOf } = await import("../src/client/kinds");
 const { filterOf } = await import("../src/library/library-page");
 const { afterOf, heightOf } = await import("../src/library/upload-panel");
+const { assetOfTarget } = await import("../src/library/work-panel");
 const { assetOfVersion, resultOf } = await import("../src/client/operations");
 
 describe("an address", () => {
@@ -96,3 +97,11 @@ it("finds what an operation made", () => {
   expect(resultOf({})).toBe("");
   expect(assetOfVersion("projects/a/assets/b/versions/1")).toBe("projects/a/assets/b");
 });
+
+it.each([
+  ["projects/p/assets/a/versions/3", "projects/p/assets/a"],
+  ["projects/p/assets/a", "projects/p/assets/a"],
+  ["projects/p", ""],
+  ["projects/p/editStacks/e/edits/x", ""],
+  [undefined, ""],
+])("the asset that work on %s is about is found", (target, asset) => expect(assetOfTarget(target)).toBe(asset));

@@ -11,7 +11,7 @@ const TARGET = join(ROOT, "console/src/contract/generated.ts");
 const INSIDE_OPERATIONS = [
   ["type/v1/operation.proto", ["OperationMetadata", "Stage"]],
   ["biomechanics/v1/motion_service.proto", ["AnalyzeMotionResponse"]],
-  ["rendering/v1/world_rendering_service.proto", ["RenderTurntableResponse", "ExportWorldResponse"]],
+  ["rendering/v1/world_rendering_service.proto", ["RenderTurntableResponse", "RenderFlightResponse", "ExportWorldResponse"]],
   [
     "generation/v1/generation_service.proto",
     ["ReconstructWorldResponse", "WorldQuality", "LeftOutPicture", "GenerateWorldResponse", "ExtractMeshResponse"],

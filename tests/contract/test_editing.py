@@ -17,7 +17,7 @@ from praxiscope.library.v1 import asset_service_pb2
 from praxiscope.type.v1 import geometry_pb2
 from praxiscope_worlds import GaussianWorld
 from praxiscope_worlds.formats import read_world_file
-from tests.contract.test_library_assets import derive
+from tests.contract.test_library_assets import delete, derive, purge
 from tests.contract.test_world_rendering import done, stored_file
 from tests.support.calls import Answer, Client
 from tests.support.coverage import covers
@@ -547,3 +547,99 @@ async def test_a_brush_paints_what_is_in_front(tenant: Tenant) -> None:
         assert bits(found.mask, 2).tolist() == expected
     brush = {"camera": camera, "points": [{"x_px": 32, "y_px": 24}], "radius_px": 4}
     assert (await apply(tenant, stack, TAKE_AWAY, _Selection(brush=brush))).edit.removed_count == 1
+
+
+REDDER = _Operation(recolor={"target": {"red": 0.9, "green": 0.1}, "strength": 0.3})
+EAGER, NEVER = {"SNAPSHOT_AFTER_S": "0"}, {"SNAPSHOT_BYTES": "0"}
+_LONG_COUNT = 9
+
+
+async def snapshots_of(tenant: Tenant, world: str) -> list[str]:
+    """The keys of a world's snapshots."""
+    return [key async for key in tenant.house.store.list(f"{world.partition('/versions/')[0]}/edits/")]
+
+
+async def a_long_stack(tenant: Tenant, **files: bytes) -> edit_stack_pb2.EditStack:
+    """Edits a world until there are snapshots; the service that did it has forgotten it."""
+    world = await a_world(tenant, **files)
+    async with tenant.house.serve("editing", EAGER) as eager:
+        stack = await a_stack(tenant, world)
+        for number in range(_LONG_COUNT):
+            selection = _Selection(sphere={"center": {"x": 0.1 * number}, "radius_m": 1})
+            fields = {"name": stack.name, "etag": stack.etag, "operation": REDDER, "selection": selection}
+            stack.etag = (await ask(tenant, APPLY, client=eager.client, **fields)).message.etag
+            await eager.app.snapshots.written()
+    return stack
+
+
+async def read_anew(tenant: Tenant, name: str, settings: dict[str, str]) -> tuple[bytes, int]:
+    """What a service that remembers nothing says of a stack's rows, and how many edits it did for it."""
+    async with tenant.house.serve("editing", settings) as fresh:
+        states, done_count = fresh.app.states, 0
+        read_request = states.read_request
+
+        def count(request: bytes) -> Any:
+            nonlocal done_count
+            done_count += 1
+            return read_request(request)
+
+        states.read_request = count
+        return (await ask(tenant, READ, client=fresh.client, name=name)).message.SerializeToString(), done_count
+
+
+async def test_a_long_stack_is_opened_from_a_snapshot_and_is_the_same_bit_for_bit(tenant: Tenant) -> None:
+    stack = await a_long_stack(tenant)
+    assert 0 < len(await snapshots_of(tenant, stack.base_world)) <= 6
+    (alone, alone_count), (helped, helped_count) = [
+        await read_anew(tenant, stack.name, settings) for settings in (NEVER, {})
+    ]
+    assert helped == alone
+    assert alone_count == _LONG_COUNT
+    assert helped_count == 0, "the last edit has a snapshot"
+    saved = []
+    for settings in (NEVER, {}):
+        operation = (await ask(tenant, SAVE, name=stack.name)).message.name
+        async with tenant.house.work("editing", settings):
+            version = (await done(tenant, operation, edit_service_pb2.SaveWorldResponse())).asset_version
+        saved.append(
+            [await stored_file(tenant, version, path) for path in ("world.ply", "thumbnail.png", "cameras.json")]
+        )
+    assert saved[0] == saved[1]
+
+
+async def test_a_snapshot_that_is_not_whole_is_passed_over(tenant: Tenant) -> None:
+    stack = await a_long_stack(tenant)
+    (expected, _), store = await read_anew(tenant, stack.name, NEVER), tenant.house.store
+    *_, last = await snapshots_of(tenant, stack.base_world)
+    content = b"".join([piece async for piece in store.read(last)])
+    await store.put(last, content[:-100] + bytes(100))
+    found, count = await read_anew(tenant, stack.name, {})
+    assert (found, count > 0) == (expected, True)
+    for key in await snapshots_of(tenant, stack.base_world):
+        await store.put(key, b"")
+    assert await read_anew(tenant, stack.name, {}) == (expected, _LONG_COUNT)
+
+
+async def test_snapshots_go_with_their_stack_and_with_their_world(tenant: Tenant) -> None:
+    stack = await a_long_stack(tenant)
+    await ask(tenant, DELETE, name=stack.name, etag=stack.etag)
+    assert await snapshots_of(tenant, stack.base_world) == []
+    other = await a_long_stack(tenant)
+    assert await snapshots_of(tenant, other.base_world)
+    asset = other.base_world.partition("/versions/")[0]
+    await delete(tenant, asset)
+    async with tenant.house.serve("editing") as fresh:  # it is not shown any more although the snapshot is there
+        (await ask(tenant, READ, client=fresh.client, name=other.name)).fails("RESOURCE_NOT_FOUND")
+    await purge(tenant, asset)
+    assert await snapshots_of(tenant, other.base_world) == []
+
+
+async def test_no_snapshot_holds_what_another_world_brought(tenant: Tenant) -> None:
+    other = await a_world(tenant, make_world(50, seed=3))
+    async with tenant.house.serve("editing", EAGER) as eager:
+        stack = await a_stack(tenant)
+        for operation in (_Operation(insert={"source": {"asset_version": other}}), REDDER):
+            fields = {"name": stack.name, "etag": stack.etag, "operation": operation}
+            stack.etag = (await ask(tenant, APPLY, client=eager.client, **fields)).message.etag
+            await eager.app.snapshots.written()
+    assert await snapshots_of(tenant, stack.base_world) == []

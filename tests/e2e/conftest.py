@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
 from fuzz.limits import RAISED_LIMITS
-from praxiscope.client import Profile
+from praxiscope.client import Client, Profile
 from tests.e2e.traces import TraceReceiver
+from tools.browser import Opener, Watched, new_context, open_browser, sign_in, work_item
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SAMPLE = CHECKOUT / ".praxiscope" / "samples" / "demo.mp4"
 # Two checkouts that test at the same time each need ports of their own.
 PORT_OFFSET = int(os.environ.get("PRAXISCOPE_TEST_PORT_OFFSET", "2000"))
 _READY_TIMEOUT_S = 90
+# What takes long takes longer beside other work.
+LONG_MS = 120_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,3 +129,67 @@ def clip(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 break
             writer.write(frame.rgb(), frame.offset)
     return path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for a module: while it is open no other loop runs, and other modules have loops of their own."""
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def cookies(browser: Browser, stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Signed in once with a password; what `test_signing_in_and_out` tests in full."""
+    path = tmp_path_factory.mktemp("cookies") / "state.json"
+    context = new_context(browser, stack.url)
+    page = context.new_page()
+    page.goto("/")
+    sign_in(page, stack.credentials)
+    expect(page.get_by_role("heading", name="Library")).to_be_visible()
+    context.storage_state(path=path)
+    context.close()
+    return path
+
+
+@pytest.fixture
+def opened(browser: Browser, stack: RunningStack, cookies: Path) -> Iterator[Opener]:
+    """Opens pages of a signed-in person; fails where a script broke or the content policy refused something."""
+    watched, contexts = Watched(), []
+
+    def open_page(path: str = "/", *, width_px: int = 1280, theme: str = "light") -> Page:
+        context = new_context(browser, stack.url, cookies=cookies, width_px=width_px, theme=theme)
+        contexts.append(context)
+        page = context.new_page()
+        watched.follow(page)
+        page.goto(path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert watched.problems == []
+
+
+@pytest.fixture(scope="module")
+def world(browser: Browser, stack: RunningStack, cookies: Path) -> str:
+    """A world that was made in the page, of words; its asset's name."""
+    context = new_context(browser, stack.url, cookies=cookies)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_label("What it should be").fill("a meadow with a house and trees on a sunny day")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("Size").select_option("50000")
+    page.get_by_label("Seed").fill("7")
+    with page.expect_response("**/worlds:generate") as started:
+        page.get_by_role("button", name="Make it").click()
+    item = work_item(page, "World from words")
+    with Client(stack.profile) as client:
+        made = client.wait(started.value.json()["name"])
+    expect(item.get_by_text("Done")).to_be_visible(timeout=LONG_MS)
+    item.get_by_role("link", name="Open").click()
+    page.wait_for_url(f"**/{made.asset_version.partition('/versions/')[0]}**")
+    expect(page.locator("canvas[data-ready=true]")).to_be_visible(timeout=LONG_MS)
+    name = page.url.split("#")[0].removeprefix(stack.url + "/")
+    context.close()
+    return name

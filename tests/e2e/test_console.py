@@ -2,7 +2,6 @@
 
 import gzip
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -14,16 +13,15 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 from praxiscope.client import Client
 from praxiscope_worlds import GaussianWorld
 from praxiscope_worlds.formats import write_world_file
-from tests.e2e.conftest import CHECKOUT, RunningStack
+from tests.e2e.conftest import CHECKOUT, LONG_MS, RunningStack
 from tests.support.meshes import make_still_life
+from tests.support.pictures import pixel_spread
 from tests.support.world_files import world_file
 from tools.browser import (
     Opener,
-    Watched,
     accessibility_problems,
     is_too_wide,
     new_context,
-    open_browser,
     sign_in,
     wait_for_other_view,
     work_item,
@@ -33,73 +31,9 @@ BUILT = CHECKOUT / ".praxiscope" / "console"
 _FIRST_PAGE_MAX_BYTES = 250_000
 # Generous: SwiftShader draws on two busy cores. `make bench PART=console` prints the time on a quiet machine.
 _INTERACTIVE_MAX_MS = 60_000
-_LONG_MS = 120_000
 _PART_BYTES = 8 << 20
 
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def cookies(browser: Browser, stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Signed in once with a password; what `test_signing_in_and_out` tests in full."""
-    path = tmp_path_factory.mktemp("cookies") / "state.json"
-    context = new_context(browser, stack.url)
-    page = context.new_page()
-    page.goto("/")
-    sign_in(page, stack.credentials)
-    expect(page.get_by_role("heading", name="Library")).to_be_visible()
-    context.storage_state(path=path)
-    context.close()
-    return path
-
-
-@pytest.fixture
-def opened(browser: Browser, stack: RunningStack, cookies: Path) -> Iterator[Opener]:
-    """Opens pages of a signed-in person; fails where a script broke or the content policy refused something."""
-    watched, contexts = Watched(), []
-
-    def open_page(path: str = "/", *, width_px: int = 1280, theme: str = "light") -> Page:
-        context = new_context(browser, stack.url, cookies=cookies, width_px=width_px, theme=theme)
-        contexts.append(context)
-        page = context.new_page()
-        watched.follow(page)
-        page.goto(path)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert watched.problems == []
-
-
-@pytest.fixture(scope="module")
-def world(browser: Browser, stack: RunningStack, cookies: Path) -> str:
-    """A world that was made in the page, of words; its asset's name."""
-    context = new_context(browser, stack.url, cookies=cookies)
-    page = context.new_page()
-    page.goto("/")
-    page.get_by_label("What it should be").fill("a meadow with a house and trees on a sunny day")
-    page.get_by_text("More", exact=True).click()
-    page.get_by_label("Size").select_option("50000")
-    page.get_by_label("Seed").fill("7")
-    with page.expect_response("**/worlds:generate") as started:
-        page.get_by_role("button", name="Make it").click()
-    item = work_item(page, "World from words")
-    with Client(stack.profile) as client:
-        made = client.wait(started.value.json()["name"])
-    expect(item.get_by_text("Done")).to_be_visible(timeout=_LONG_MS)
-    item.get_by_role("link", name="Open").click()
-    page.wait_for_url(f"**/{made.asset_version.partition('/versions/')[0]}**")
-    expect(page.locator("canvas[data-ready=true]")).to_be_visible(timeout=_LONG_MS)
-    name = page.url.split("#")[0].removeprefix(stack.url + "/")
-    context.close()
-    return name
 
 
 class TestFirstPage:
@@ -190,12 +124,12 @@ class TestSession:
         words.fill("a lake in the morning")
 
         def end_session(route: Route) -> None:
-            """Ends it when the button's call is on its way: what the page reads by itself would notice, too, and perhaps before the button is reached."""
-            if route.request.method == "GET":
-                route.abort()
-            else:
+            """Ends it when the button's call is on its way: what the page asks by itself would notice, too, and perhaps before the button is reached."""
+            if route.request.url.endswith("/worlds:generate"):
                 context.clear_cookies()
                 route.fallback()
+            else:
+                route.abort()
 
         page.route("**/v1/**", end_session)
         page.get_by_role("button", name="Make it").click()
@@ -209,7 +143,7 @@ class TestSession:
         expect(page.get_by_text("The world is being made.")).to_be_visible()
         item = work_item(page, "World from words")
         item.get_by_role("button", name="Cancel").click()
-        expect(item).to_contain_text("Cancelled", timeout=_LONG_MS)
+        expect(item).to_contain_text("Cancelled", timeout=LONG_MS)
         context.close()
 
 
@@ -222,7 +156,7 @@ class TestMotion:
         page.get_by_role("button", name="Upload", exact=True).click()
         item = work_item(page, "Motion analysis")
         expect(item.get_by_role("progressbar")).to_be_visible()
-        expect(item.get_by_text("Done")).to_be_visible(timeout=_LONG_MS)
+        expect(item.get_by_text("Done")).to_be_visible(timeout=LONG_MS)
         page.get_by_label("Find by name").fill("Jump")
         expect(page.get_by_role("article")).to_have_count(1)
         assert accessibility_problems(page) == []
@@ -248,7 +182,7 @@ class TestMotion:
         skeleton = page.locator("canvas.skeleton-canvas")
         expect(skeleton).to_be_visible()
         page.wait_for_timeout(500)
-        assert _pixel_spread(skeleton.screenshot()) > 5
+        assert pixel_spread(skeleton.screenshot()) > 5
         expect(page.get_by_role("rowheader", name="Knee angle, right")).to_be_visible()
         with page.expect_download() as saved:
             page.get_by_role("button", name="Download angles.csv").click()
@@ -270,7 +204,7 @@ class TestWorld:
         canvas = page.locator("canvas[data-ready=true]")
         expect(canvas).to_be_visible(timeout=_INTERACTIVE_MAX_MS)
         start = wait_for_other_view(page, "")
-        assert _pixel_spread(canvas.screenshot()) > 10, "the world is there, and it is no single colour"
+        assert pixel_spread(canvas.screenshot()) > 10, "the world is there, and it is no single colour"
         page.get_by_role("button", name="Walk").click()
         page.keyboard.down("w")
         page.wait_for_timeout(1500)
@@ -290,7 +224,7 @@ class TestWorld:
         assert not is_too_wide(page)
         page.get_by_label("Format").select_option("FORMAT_SPLAT")
         page.get_by_role("button", name="Export").click()
-        expect(page.get_by_text("world.splat is ready.")).to_be_visible(timeout=_LONG_MS)
+        expect(page.get_by_text("world.splat is ready.")).to_be_visible(timeout=LONG_MS)
         with page.expect_download() as saved:
             page.locator(".note.good").get_by_role("button", name="Download").click()
         saved.value.save_as(tmp_path / "world.splat")
@@ -300,7 +234,7 @@ class TestWorld:
         with page.expect_download() as picture:
             page.get_by_role("button", name="Save a picture").click()
         picture.value.save_as(tmp_path / "world.png")
-        assert _pixel_spread((tmp_path / "world.png").read_bytes()) > 10
+        assert pixel_spread((tmp_path / "world.png").read_bytes()) > 10
 
     def test_its_library_card_has_a_picture_and_it_can_be_renamed_and_deleted(self, opened: Opener, world: str) -> None:
         page = opened(f"/{world}")
@@ -326,18 +260,18 @@ class TestMesh:
             asset = client.upload(tmp_path / "still.glb", kind="KIND_WORLD", display_name="A still life")
         page = opened(f"/{asset.name}", width_px=360)
         canvas = page.locator("canvas[data-ready=true]")
-        expect(canvas).to_be_visible(timeout=_LONG_MS)
-        assert _pixel_spread(canvas.screenshot()) > 5
+        expect(canvas).to_be_visible(timeout=LONG_MS)
+        assert pixel_spread(canvas.screenshot()) > 5
         assert accessibility_problems(page) == []
         assert not is_too_wide(page)
         page.get_by_role("combobox", name="With", exact=True).select_option("ENGINE_PATH_TRACING")
         page.get_by_role("combobox", name="How well").select_option("QUALITY_DRAFT")
         page.get_by_role("button", name="Draw what is seen").click()
         picture = page.get_by_alt_text("What was seen, drawn by the platform")
-        expect(picture).to_be_visible(timeout=_LONG_MS)
+        expect(picture).to_be_visible(timeout=LONG_MS)
         expect(page.get_by_text(re.compile("^Drawn by path-"))).to_be_visible()
         assert picture.evaluate("image => image.naturalWidth") == 960
-        assert _pixel_spread(picture.screenshot()) > 5
+        assert pixel_spread(picture.screenshot()) > 5
 
 
 class TestFaults:
@@ -364,9 +298,9 @@ class TestFaults:
         item = work_item(page, "holiday")
         expect(item).to_contain_text("Waiting for the connection; it goes on by itself")
         page.unroute("**/v1/blobs**")
-        expect(item).to_contain_text("Uploaded", timeout=_LONG_MS)
+        expect(item).to_contain_text("Uploaded", timeout=LONG_MS)
         failed = work_item(page, "MEDIA_UNREADABLE")
-        expect(failed).to_contain_text("send MP4, WebM, MOV or MKV", timeout=_LONG_MS)
+        expect(failed).to_contain_text("send MP4, WebM, MOV or MKV", timeout=LONG_MS)
         expect(failed.get_by_role("button", name="Try again")).to_be_visible()
         assert accessibility_problems(page) == []
 
@@ -511,7 +445,7 @@ class TestEditing:
 
         page.get_by_label("Name", exact=True).fill("A clean room")
         page.get_by_role("button", name="Save", exact=True).click()
-        page.get_by_role("link", name="Open the new world").click(timeout=_LONG_MS)
+        page.get_by_role("link", name="Open the new world").click(timeout=LONG_MS)
         expect(page.get_by_role("heading", name="A clean room")).to_be_visible()
         expect(page.get_by_text("4,000 Gaussians.")).to_be_visible()
         expect(page.get_by_role("link", name="A room with dust")).to_be_visible()
@@ -628,10 +562,3 @@ def _red_pixels(png: bytes) -> np.ndarray:
     assert picture is not None
     blue, green, red = (picture[..., channel].astype(int) for channel in range(3))
     return (red > 120) & (green < 70) & (blue < 70)
-
-
-def _pixel_spread(png: bytes) -> float:
-    """Returns how much the pixels of a picture differ: 0 where it is of one colour."""
-    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-    assert picture is not None
-    return float(picture.std())

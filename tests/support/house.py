@@ -300,6 +300,8 @@ class House:
             background.append(app.operations.follow_changes())
         if name == "vision_inference":
             background.append(app.choice.follow())
+        if name == "editing":
+            background.append(app.snapshots.write_offered())
         if hasattr(app, "database"):
             await app.database.open()
         await server.start()

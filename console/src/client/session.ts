@@ -1,5 +1,6 @@
 // Who is signed in. The tokens are in cookies that this page cannot read; here is only what it is told, and how it asks for new ones.
 import { errorOfAnswer, PlatformError, unreachable } from "./errors";
+import { forgetKept } from "./kept";
 import { Store } from "./store";
 
 /** What the gateway says of a session (services/gateway/internal/session). */
@@ -53,6 +54,7 @@ class Session extends Store<SessionState> {
 
   async signOut(): Promise<void> {
     await post("/session/end", undefined).catch(() => undefined);
+    forgetKept();
     window.location.assign("/");
   }
 

@@ -7,6 +7,7 @@ import { KIND_WORDS, MESH_FILE, SPLAT_FILE } from "../client/kinds";
 import { assetOfVersion } from "../client/operations";
 import type { Asset, AssetVersion } from "../contract/generated";
 import { announce } from "../parts/announce";
+import { Film } from "../parts/film";
 import { Problem } from "../parts/problem";
 import { Link, open } from "../parts/router";
 import { useAnswer } from "../parts/use-answer";
@@ -178,28 +179,6 @@ function Head({ asset, onChange }: Omit<ViewProps, "version">) {
         </button>
       </div>
     </header>
-  );
-}
-
-function Film({ version }: { readonly version: AssetVersion }) {
-  const file = version.files?.find((item) => item.contentType?.startsWith("video/"));
-  const address = useAnswer(`film ${version.name ?? ""}`, () => addressOf(version.name ?? "", file?.path ?? ""));
-  const [isOdd, setOdd] = useState(false);
-  if (address.problem !== undefined) return <Problem problem={address.problem} retry={address.again} />;
-  return (
-    <div className="stack">
-      {/* biome-ignore lint/a11y/useMediaCaption: what people upload brings no captions */}
-      <video
-        className="film"
-        src={address.value}
-        controls
-        playsInline
-        preload="metadata"
-        onError={() => setOdd(true)}
-        onLoadedData={() => setOdd(false)}
-      />
-      {isOdd && <p className="note">This browser does not play this video; it can be downloaded and measured all the same.</p>}
-    </div>
   );
 }
 

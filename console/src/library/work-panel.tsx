@@ -6,11 +6,11 @@ import { call } from "../client/http";
 import { assetOfVersion, metadataOf, operations, problemOf, resultOf } from "../client/operations";
 import { useStore } from "../client/store";
 import { type UploadState, uploads, type Wish } from "../client/uploads";
-import type { Operation } from "../contract/generated";
+import type { Operation, ReconstructWorldResponse } from "../contract/generated";
 import { announce } from "../parts/announce";
 import { Link } from "../parts/router";
 import { useAnswer } from "../parts/use-answer";
-import { ago, bytesInWords } from "../parts/words";
+import { ago, bytesInWords, count } from "../parts/words";
 
 const SHOWN_COUNT = 8;
 // The training draws a new one as often.
@@ -146,6 +146,7 @@ export function OperationItem({ operation }: { readonly operation: Operation }) 
         {STATES[state] ?? "Running"}
         {!operation.done && stage && ` · ${stage}`} · {ago(metadata.endTime ?? metadata.createTime)}
       </p>
+      {assetOfTarget(metadata.target) && <Subject asset={assetOfTarget(metadata.target)} />}
       {!operation.done && (
         <progress max={1} value={metadata.progress ?? 0} aria-label={`${words}: ${Math.round((metadata.progress ?? 0) * 100)} %`} />
       )}
@@ -156,6 +157,7 @@ export function OperationItem({ operation }: { readonly operation: Operation }) 
           {problem.message} <span className="small soft">{problem.reason}</span>
         </p>
       )}
+      <Placed operation={operation} />
       <div className="row">
         {result && (
           <Link className="button tight" to={`/${assetOfVersion(result)}`}>
@@ -178,6 +180,47 @@ export function OperationItem({ operation }: { readonly operation: Operation }) 
           </button>
         )}
       </div>
+    </>
+  );
+}
+
+/** The asset that an operation works on; empty where that is none. */
+export function assetOfTarget(target: string | undefined): string {
+  return /^projects\/[^/]+\/assets\/[^/]+/.exec(target ?? "")?.[0] ?? "";
+}
+
+/** What is worked on, by its name: several operations of one kind are told apart by it, and one that failed leads back to it. */
+function Subject({ asset }: { readonly asset: string }) {
+  const { value } = useAnswer(`subject ${asset}`, () => call("AssetService_GetAsset", { path: { name: asset } }));
+  if (!value?.displayName) return null;
+  return (
+    <p className="small soft">
+      of <Link to={`/${asset}`}>{value.displayName}</Link>
+    </p>
+  );
+}
+
+/** How many of the pictures a world was made from could be placed, and why the others were left out; nothing for work of another kind. */
+function Placed({ operation }: { readonly operation: Operation }) {
+  const { pictureCount, placedPictureCount, leftOut = [] } = (operation.response ?? {}) as ReconstructWorldResponse;
+  if (!pictureCount) return null;
+  return (
+    <>
+      <p className="small soft">
+        {placedPictureCount ?? 0} of {count(pictureCount, "picture")} placed.
+      </p>
+      {leftOut.length > 0 && (
+        <details className="small">
+          <summary>{count(leftOut.length, "picture")} left out</summary>
+          <ul className="soft">
+            {leftOut.map(({ name, reason }) => (
+              <li key={name}>
+                {name}: {reason}
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
     </>
   );
 }

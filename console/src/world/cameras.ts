@@ -69,6 +69,17 @@ export function quaternionOf(view: View): { w: number; x: number; y: number; z: 
   return { w: (m10 - m01) / (4 * z), x: (m02 + m20) / (4 * z), y: (m12 + m21) / (4 * z), z };
 }
 
+/** The view of a camera at a place that a quaternion `world_from_camera`, of any length, turned; the other way of `quaternionOf`. */
+export function viewTurned({ w, x, y, z }: { w: number; x: number; y: number; z: number }, position: Vector, verticalFieldRad: number): View {
+  const half = (w * w + x * x + y * y + z * z) / 2 || 1;
+  return {
+    position,
+    forward: [(x * z + w * y) / half, (y * z - w * x) / half, 1 - (x * x + y * y) / half],
+    up: [-(x * y - w * z) / half, (x * x + z * z) / half - 1, -(y * z + w * x) / half],
+    verticalFieldRad,
+  };
+}
+
 /** A view as the part of an address behind `#`, so that a link opens what its sender saw. */
 export function hashOf(view: View): string {
   return `#view=${[...view.position, ...view.forward].map((value) => Number(value.toFixed(3))).join(",")}`;

@@ -1,24 +1,13 @@
 // A picture of what is seen, drawn by the platform: which engine, how well, and why that one.
 import { type FormEvent, useEffect, useState } from "react";
 import { call } from "../client/http";
-import type { Engine, RenderSettingsQuality, RenderViewResponse } from "../contract/generated";
+import type { RenderViewResponse } from "../contract/generated";
 import { Problem } from "../parts/problem";
 import { pinholeOf, type View } from "./cameras";
+import { EngineFields, settingsOf } from "./engines";
 import { bytesOf } from "./mask";
 
 const SIZE_PX = [960, 600] as const;
-const ENGINES: readonly (readonly [Engine, string])[] = [
-  ["ENGINE_AUTO", "What suits it"],
-  ["ENGINE_SPLAT_RASTER", "Gaussians, blended"],
-  ["ENGINE_MESH_RASTER", "Triangles, without shadows"],
-  ["ENGINE_PATH_TRACING", "Paths of light, with shadows"],
-];
-const QUALITIES: readonly (readonly [RenderSettingsQuality, string])[] = [
-  ["QUALITY_DRAFT", "Draft"],
-  ["QUALITY_STANDARD", "Standard"],
-  ["QUALITY_HIGH", "High; takes a while"],
-];
-
 interface Props {
   /** The version. */
   readonly world: string;
@@ -43,12 +32,7 @@ export function DrawCard({ world, path, hasSurfaces, see }: Props) {
   const draw = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     if (!see) return;
-    const form = new FormData(event.currentTarget);
-    const settings = {
-      engine: form.get("engine") as Engine,
-      quality: form.get("quality") as RenderSettingsQuality,
-      ...(path ? { path } : {}),
-    };
+    const settings = { ...settingsOf(new FormData(event.currentTarget)), ...(path ? { path } : {}) };
     setBusy(true);
     setProblem(undefined);
     try {
@@ -63,31 +47,11 @@ export function DrawCard({ world, path, hasSurfaces, see }: Props) {
     }
     setBusy(false);
   };
-  const engines = ENGINES.filter(([engine]) => engine !== (hasSurfaces ? "ENGINE_SPLAT_RASTER" : "ENGINE_MESH_RASTER"));
   return (
     <section className="card stack tight" aria-labelledby="draw">
       <h2 id="draw">Draw</h2>
       <form className="stack tight" onSubmit={(event) => void draw(event)}>
-        <label className="field">
-          <span>With</span>
-          <select name="engine">
-            {engines.map(([engine, words]) => (
-              <option key={engine} value={engine}>
-                {words}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label className="field">
-          <span>How well</span>
-          <select name="quality" defaultValue="QUALITY_STANDARD">
-            {QUALITIES.map(([quality, words]) => (
-              <option key={quality} value={quality}>
-                {words}
-              </option>
-            ))}
-          </select>
-        </label>
+        <EngineFields hasSurfaces={hasSurfaces} />
         <div>
           <button type="submit" className="button tight" disabled={isBusy || !see}>
             {isBusy ? "Drawing…" : "Draw what is seen"}

@@ -52,12 +52,14 @@ export class Viewer {
   readonly #orbit: OrbitControls;
   readonly #walking: Walking;
   readonly #resize: ResizeObserver;
+  readonly #ending = new AbortController();
   #mesh: SplatMesh | undefined;
   #guide: LineSegments<BufferGeometry, LineBasicMaterial> | undefined;
   #frame = 0;
   #beforeMs = 0;
   #isStale = true;
   #movement: Movement = "orbit";
+  #isLed = false;
 
   /** Throws where the browser has no WebGL 2. */
   constructor(
@@ -80,6 +82,10 @@ export class Viewer {
     this.#orbit.zoomToCursor = true;
     this.#orbit.addEventListener("change", () => this.redraw());
     this.#orbit.listenToKeyEvents(canvas);
+    // Whoever touches the world while it is led has the camera back; before the controls hear of it, which would go on from where they were.
+    for (const name of ["pointerdown", "wheel", "keydown"] as const) {
+      canvas.addEventListener(name, (event) => this.#takeBack(event), { capture: true, passive: true, signal: this.#ending.signal });
+    }
     this.#walking = new Walking(this.camera, canvas, 1, () => this.redraw());
     this.#resize = new ResizeObserver(() => this.#fit());
     this.#resize.observe(canvas);
@@ -124,15 +130,22 @@ export class Viewer {
     };
   }
 
-  /** Goes to a view. */
+  /** Goes to a view, upright. */
   goTo(view: View): void {
-    this.camera.position.set(...view.position);
-    this.camera.up.set(0, 1, 0);
-    this.camera.fov = (view.verticalFieldRad * 180) / Math.PI;
-    this.camera.lookAt(new Vector3(...view.position).add(new Vector3(...view.forward)));
-    this.camera.updateProjectionMatrix();
+    this.#isLed = false;
+    this.#look(view, [0, 1, 0]);
     this.#aim();
-    this.redraw();
+  }
+
+  /** Shows a view of a flight, leaning as it does, until somebody goes elsewhere. */
+  lead(view: View): void {
+    this.#isLed = true;
+    this.#look(view, view.up);
+  }
+
+  /** Whether the camera is where a flight led it. */
+  get isLed(): boolean {
+    return this.#isLed;
   }
 
   /** A view of the whole, from the front and a little above. */
@@ -192,6 +205,19 @@ export class Viewer {
     this.redraw();
   }
 
+  /** A small picture of what is shown, as an address. */
+  thumbnail(widthPx: number, heightPx: number): string {
+    const small = document.createElement("canvas");
+    [small.width, small.height] = [widthPx, heightPx];
+    this.#renderer.render(this.#scene, this.camera);
+    const { width, height } = this.canvas;
+    // The middle of the picture, as much of it as has the small one's form.
+    const scale = Math.max(widthPx / width, heightPx / height);
+    const [takenX, takenY] = [widthPx / scale, heightPx / scale];
+    small.getContext("2d")?.drawImage(this.canvas, (width - takenX) / 2, (height - takenY) / 2, takenX, takenY, 0, 0, widthPx, heightPx);
+    return small.toDataURL("image/jpeg", 0.7);
+  }
+
   /** A picture of what is shown. */
   picture(): Promise<Blob> {
     this.#renderer.render(this.#scene, this.camera);
@@ -203,6 +229,7 @@ export class Viewer {
   dispose(): void {
     cancelAnimationFrame(this.#frame);
     window.addEventListener("unhandledrejection", passOverEndedWork);
+    this.#ending.abort();
     this.#resize.disconnect();
     this.#orbit.dispose();
     this.#walking.dispose();
@@ -212,6 +239,20 @@ export class Viewer {
     this.#spark.sortDirty = false;
     this.#spark.dispose();
     this.#renderer.dispose();
+  }
+
+  #look(view: View, up: readonly [number, number, number]): void {
+    this.camera.position.set(...view.position);
+    this.camera.up.set(...up);
+    this.camera.fov = (view.verticalFieldRad * 180) / Math.PI;
+    this.camera.lookAt(new Vector3(...view.position).add(new Vector3(...view.forward)));
+    this.camera.updateProjectionMatrix();
+    this.redraw();
+  }
+
+  #takeBack(event: Event): void {
+    const isForPage = event instanceof KeyboardEvent && (event.key === "Tab" || event.key === "Shift");
+    if (this.#isLed && !isForPage) this.goTo(this.view);
   }
 
   #take(mesh: SplatMesh): Splats {

@@ -9,6 +9,7 @@ import { useAnswer } from "../parts/use-answer";
 import { count } from "../parts/words";
 import { hashOf, type TakenFrom, viewInHash, viewOf } from "./cameras";
 import { DrawCard } from "./draw-card";
+import { FlightCard } from "./flight-card";
 import { HandOn } from "./hand-on";
 import { type Look, type Movement, Viewer } from "./viewer";
 
@@ -28,6 +29,8 @@ interface Described {
   readonly gaussian_count?: number;
   readonly caption?: string;
   readonly has_scale?: boolean;
+  readonly picture_count?: number;
+  readonly placed_picture_count?: number;
 }
 
 interface Told {
@@ -146,6 +149,7 @@ function World({ asset, version, about }: Props) {
         <p className="small soft">
           {described.caption && `${described.caption} `}
           {viewer?.splats && `${count(viewer.splats.count, "Gaussian")}. `}
+          {described.picture_count && `${described.placed_picture_count ?? 0} of ${count(described.picture_count, "picture")} placed. `}
           {described.has_scale === false && "Made from pictures alone, so lengths have no scale."}
         </p>
       </div>
@@ -163,6 +167,7 @@ function World({ asset, version, about }: Props) {
         ) : (
           <>
             <Places viewer={viewer} cameras={about.cameras} />
+            <FlightCard key={version.name} world={version.name ?? ""} viewer={viewer} canvas={canvas} />
             <DrawCard world={version.name ?? ""} path="" hasSurfaces={false} see={viewer && (() => viewer.view)} />
             <HandOn version={version} />
           </>

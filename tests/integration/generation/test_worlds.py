@@ -24,16 +24,17 @@ from generation_service.adapters.structure_from_motion import PosesNotFoundError
 from generation_service.api.convert import training_config_from
 from generation_service.core.capture import split_pictures
 from generation_service.core.procedural.attributes import attributes_from_words
-from generation_service.core.procedural.scene import gaussians_on, make_scene, orbit
+from generation_service.core.procedural.scene import make_scene, orbit
 from generation_service.core.trainer import start_training
 from praxiscope.generation.v1 import generation_service_pb2
 from praxiscope.library.v1 import asset_service_pb2, operation_service_pb2
 from praxiscope.type.v1 import media_pb2, operation_pb2
 from praxiscope_worlds import GaussianWorld, Mesh
 from praxiscope_worlds.formats import read_world_file, write_world_file
-from praxiscope_worlds.kernels import CpuKernels, RenderOptions
+from praxiscope_worlds.kernels import CpuKernels
 from tests.support.house import House, Tenant
 from tests.support.operations import eventually
+from tests.support.photos import take_photos
 from tools.devstack.settings import CHECKOUT
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("generation")]
@@ -47,16 +48,7 @@ _Reconstruct = generation_service_pb2.ReconstructWorldRequest
 @pytest.fixture(scope="module")
 def photos() -> dict[str, bytes]:
     """Photos around the middle of a landscape of our own."""
-    scene = make_scene(attributes_from_words("two houses, trees, grass, flat, clear noon"), seed=4)
-    world = gaussians_on(scene, count=80_000)
-    kernels = CpuKernels(KERNELS, thread_count=2)
-    taken: dict[str, bytes] = {}
-    for index, camera in enumerate(orbit(scene, count=PHOTO_COUNT * 2, width_px=360, height_px=240)[:PHOTO_COUNT]):
-        drawn = kernels.render(world, camera, RenderOptions(background_rgb=(0.7, 0.8, 0.9))).color_rgb
-        levels = np.rint(np.clip(drawn, 0, 1) * 255).astype(np.uint8)
-        _, encoded = cv2.imencode(".jpg", np.ascontiguousarray(levels[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 95])
-        taken[f"{index:02}.jpg"] = encoded.tobytes()
-    return taken
+    return take_photos(KERNELS, count=PHOTO_COUNT)
 
 
 def packed(files: dict[str, bytes]) -> bytes:

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 import pytest
 
-from generation_service.adapters.photos import Photo
+from generation_service.adapters.photos import Photo, Refusal, RefusalReason
+from generation_service.adapters.reconstruction_job import told_with
 from generation_service.adapters.structure_from_motion import (
     TYPICAL_DISTANCE,
     PhotoState,
@@ -188,6 +189,22 @@ def test_photos_of_nothing_common_are_refused_with_counts(tmp_path: Path) -> Non
 def test_two_photos_are_too_few(tmp_path: Path) -> None:
     with pytest.raises(TooFewPhotosError, match="2 photos"):
         find_poses([_photo(0.2, "a"), _photo(0.4, "b")], folder=tmp_path, python=_PYTHON)
+
+
+def test_who_is_told_of_too_few_is_told_where_the_others_are() -> None:
+    def refused(name: str) -> Refusal:
+        return Refusal(name=name, reason=RefusalReason.NEAR_DUPLICATE, message="it looks the same as a.jpg")
+
+    error = TooFewPhotosError("1 photo is too few.", metadata={"count": "1"})
+    assert told_with(error, []) is error
+    one = told_with(error, [refused("b.jpg")])
+    assert isinstance(one, TooFewPhotosError)
+    assert one.message == "1 photo is too few. 1 more was left out: b.jpg (it looks the same as a.jpg)."
+    many = told_with(PosesNotFoundError("Only 0 of 3."), [refused(f"{number}.jpg") for number in range(5)])
+    assert isinstance(many, PosesNotFoundError)
+    assert many.message.startswith("Only 0 of 3. 5 more were left out: 0.jpg (it looks the same as a.jpg), 1.jpg (")
+    assert many.message.endswith("2.jpg (it looks the same as a.jpg) and others.")
+    assert many.metadata["left_out_count"] == "5"
 
 
 def test_without_the_environment_it_says_what_to_run(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from editing_service.adapters.editor import Editor
 from editing_service.adapters.save_job import SaveJobs, SaveWork
+from editing_service.adapters.snapshots import Snapshots
 from editing_service.adapters.stacks import Stacks
 from editing_service.adapters.world_states import WorldStates
 from editing_service.api.edit_convert import edit_from, request_from
@@ -37,13 +38,24 @@ class Editing:
         self.files = AssetFiles(self.library, self.store)
         self.stacks = Stacks(database=self.database)
         self.threads = ThreadPoolExecutor(config.max_edits, thread_name_prefix="edits")
-        self.states = WorldStates(
-            # what is being edited is kept by the states, which count their bytes
-            worlds=WorldReader(self.files, kept_count=0),
+        # what is being edited is kept by the states, which count their bytes
+        worlds = WorldReader(self.files, kept_count=0)
+        kernels = open_kernels(config.kernels_folder, thread_count=config.thread_count)
+        self.snapshots = Snapshots(
+            store=self.store,
             stacks=self.stacks,
-            kernels=open_kernels(config.kernels_folder, thread_count=config.thread_count),
+            worlds=worlds,
+            kernels=kernels,
+            max_bytes=config.snapshot_bytes,
+            after_s=config.snapshot_after_s,
+        )
+        self.states = WorldStates(
+            worlds=worlds,
+            stacks=self.stacks,
+            kernels=kernels,
             threads=self.threads,
             read_request=request_from,
+            snapshots=self.snapshots,
             max_bytes=config.kept_bytes,
         )
 
@@ -100,7 +112,8 @@ async def serve(environ: Mapping[str, str]) -> None:
     editing = Editing(config, runtime)
     await editing.database.open()
     try:
-        await run_until_stopped(editing.create_server(), background=[runtime.verifier.follow_revocations()])
+        background = [runtime.verifier.follow_revocations(), editing.snapshots.write_offered()]
+        await run_until_stopped(editing.create_server(), background=background)
     finally:
         await editing.stop()
 

@@ -26,6 +26,8 @@ class EditingConfig:
         concurrency: How many operations a worker works on at once.
         max_edits: How many edits and selections are worked on at once; more are refused.
         kept_bytes: How much memory worlds that are being edited may take together; one of them a third of it.
+        snapshot_bytes: How much of the store snapshots of all stacks over one world may take; 0: none are kept.
+        snapshot_after_s: From how many seconds of edits on, done again, a snapshot is kept; more for large worlds.
         kernels_folder: Where set-up built the kernels that draw worlds.
         thread_count: Threads that draw one picture of a world.
     """
@@ -37,6 +39,8 @@ class EditingConfig:
     concurrency: int
     max_edits: int
     kept_bytes: int
+    snapshot_bytes: int
+    snapshot_after_s: float
     kernels_folder: Path
     thread_count: int
 
@@ -56,6 +60,8 @@ def read_config(environ: Mapping[str, str]) -> EditingConfig:
         concurrency=reader.integer("CONCURRENCY", 1),
         max_edits=reader.integer("MAX_EDITS", 4),
         kept_bytes=reader.integer("KEPT_BYTES", 1 << 30),
+        snapshot_bytes=reader.integer("SNAPSHOT_BYTES", 256 << 20),
+        snapshot_after_s=reader.number("SNAPSHOT_AFTER_S", 0.5),
         kernels_folder=reader.path("KERNELS_FOLDER"),
         thread_count=reader.integer("THREAD_COUNT", 2),
     )

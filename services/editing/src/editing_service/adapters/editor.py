@@ -113,8 +113,9 @@ class Editor:
 
     async def delete(self, name: str, *, etag: str) -> None:
         """Removes a stack."""
-        await self._stacks.delete(name, etag=etag)
+        deleted = await self._stacks.delete(name, etag=etag)
         self._states.kept.forget(name)
+        await self._states.snapshots.forget(deleted)
 
     async def select(self, name: str, selection: Selection, edit_id: str) -> Selected:
         """Says what a selection holds."""
@@ -195,7 +196,7 @@ class Editor:
             changed = await self._stacks.push(
                 request.name, etag=request.etag, edit=edit, change=lambda found: pushed(found, edit)
             )
-            self._states.kept.put((request.name, edit.edit_id), done.kept)
+            self._states.keep(changed, edit.edit_id, done.kept, token=token)
             return await self._in_thread(lambda: _applied(edit, changed, before, done.difference))
 
     async def _told_again(self, stack: EditStack, edit: Edit) -> Applied:
@@ -240,11 +241,12 @@ class Editor:
 
 def _do(before: KeptState, selection: Selection | None, operation: Operation, surroundings: Surroundings) -> _Done:
     state = before.state
+    started_s = time.perf_counter()
     is_selected = select(state, selection or Everything())
     outcome = apply(state, is_selected, operation, surroundings)
-    started_s = time.perf_counter()
+    applied_s = time.perf_counter()
     difference = compare(state, outcome.state, shared_count=len(state))
-    kept = moved_on(before, outcome.state)
+    kept = moved_on(before, outcome.state, operation, took_s=applied_s - started_s)
     is_touchable = may_touch(operation, state, is_selected)
     consistency = check_consistency(
         state,
@@ -255,7 +257,7 @@ def _do(before: KeptState, selection: Selection | None, operation: Operation, su
         pictures_before=before.look() if (state.is_alive & ~is_touchable).any() else before.looks.blank(),
         pictures_after=kept.look() if kept.looks is before.looks else before.looks.blank(),
     )
-    elapsed_ms = 1e3 * (time.perf_counter() - started_s)
+    elapsed_ms = 1e3 * (time.perf_counter() - applied_s)
     return _Done(
         kept=kept,
         outcome=outcome,

@@ -23,12 +23,16 @@ class KeptState:
         state: The world.
         looks: From where it is looked at.
         viewpoints_m: From where it is seen, [C, 3].
+        replay_s: How long the edits took that led here from the base world, or from the last snapshot.
+        is_own: Whether nothing else was put into the world on the way here.
         pictures: How it looks from there; None until somebody asked.
     """
 
     state: EditState
     looks: Looks
     viewpoints_m: np.ndarray
+    replay_s: float = 0.0
+    is_own: bool = True
     pictures: Sequence[np.ndarray] | None = field(default=None)
 
     def look(self) -> Sequence[np.ndarray]:

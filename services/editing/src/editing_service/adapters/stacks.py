@@ -58,13 +58,14 @@ class Stacks:
             )
             return await _find(connection, names.EDIT_STACK.format(stack.project_id, stack_id))
 
-    async def delete(self, name: str, *, etag: str) -> None:
-        """Removes a stack; an etag that is not empty must be the stack's."""
+    async def delete(self, name: str, *, etag: str) -> EditStack:
+        """Removes a stack and returns it; an etag that is not empty must be the stack's."""
         async with self.database.transaction() as connection:
             stack = await _find(connection, name, for_update=True)
             if etag:
                 check_etag(stack, etag)
             await postgres_stacks.delete_stack(connection, stack.project_id, stack.stack_id)
+            return stack
 
     async def change(
         self, name: str, *, etag: str, change: Callable[[EditStack], EditStack]

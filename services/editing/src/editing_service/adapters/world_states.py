@@ -1,8 +1,9 @@
-"""The world after any edit of a stack: out of memory, or from the nearest state that is in memory by doing the edits again."""
+"""The world after any edit of a stack: out of memory, or from the nearest state that is in memory or in the store by doing the edits again."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -12,6 +13,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from editing_service.adapters.kept_states import KeptState, KeptStates
+from editing_service.adapters.snapshots import Snapshots
 from editing_service.adapters.stacks import Stacks
 from editing_service.core.consistency import Looks, small_camera
 from editing_service.core.edits import Insert, Operation, Surroundings, apply
@@ -44,6 +46,7 @@ class WorldStates:
         kernels: What draws.
         threads: Where the work is done.
         read_request: Reads an edit's request.
+        snapshots: Worlds of long stacks that outlive this process.
         max_bytes: How much the states may take together.
     """
 
@@ -55,9 +58,11 @@ class WorldStates:
         kernels: SplatKernels,
         threads: Executor,
         read_request: RequestReader,
+        snapshots: Snapshots,
         max_bytes: int,
     ) -> None:
         """Starts with none."""
+        self.snapshots = snapshots
         self.worlds, self.stacks, self.kernels, self.threads = worlds, stacks, kernels, threads
         self.read_request, self.max_bytes = read_request, max_bytes
         self.kept = KeptStates(max_bytes=max_bytes)
@@ -100,6 +105,12 @@ class WorldStates:
         async with lock:
             return await self._replayed(stack, name, edit_id, token)
 
+    def keep(self, stack: EditStack, edit_id: str, kept: KeptState, *, token: str) -> None:
+        """Keeps the world after an edit in memory, and has it written where its edits took long."""
+        self.kept.put((names.EDIT_STACK.format(stack.project_id, stack.stack_id), edit_id), kept)
+        if self.snapshots.offer(stack, edit_id, kept, token=token):
+            kept.replay_s = 0.0
+
     async def surroundings(self, kept: KeptState, operation: Operation, *, token: str) -> Surroundings:
         """Returns what an operation needs beside the world."""
         inserted: GaussianWorld | Mesh | None = None
@@ -116,23 +127,34 @@ class WorldStates:
 
     async def _replayed(self, stack: EditStack, name: str, edit_id: str, token: str) -> KeptState:
         line = ["", *line_of(stack, edit_id)]
-        start, kept = len(line) - 1, None
-        while kept is None and start >= 0:
-            kept = self.kept.get((name, line[start]))
-            start -= kept is None
-        if kept is None:
-            kept, start = await self._base(stack, token), 0
-            self.kept.put((name, ""), kept)
+        start, kept = await self._start_of(stack, name, line, token)
         todo = line[start + 1 :]
         for number, request in enumerate(await self.stacks.requests(stack, todo), start=1):
             selection, operation = self.read_request(request)
             surroundings = await self.surroundings(kept, operation, token=token)
             run = asyncio.get_running_loop().run_in_executor
+            started_s = time.perf_counter()
             state = await run(self.threads, _apply, kept.state, selection, operation, surroundings)
-            kept = moved_on(kept, state)
+            kept = moved_on(kept, state, operation, took_s=time.perf_counter() - started_s)
             if number % _KEPT_STRIDE == 0 or number == len(todo):
-                self.kept.put((name, todo[number - 1]), kept)
+                self.keep(stack, todo[number - 1], kept, token=token)
         return kept
+
+    async def _start_of(self, stack: EditStack, name: str, line: Sequence[str], token: str) -> tuple[int, KeptState]:
+        """Returns where on a line of edits, the base world first, the replay begins: at what is in memory, in the store, or at the base world."""
+        start, kept = len(line) - 1, None
+        while kept is None and start >= 0:
+            kept = self.kept.get((name, line[start]))
+            start -= kept is None
+        first = max(start, 0) + 1
+        found = await self.snapshots.nearest(stack, line[first:], token=token)
+        if found is not None:
+            start, kept = first + found[0], found[1]
+            self.kept.put((name, line[start]), kept)
+        elif kept is None:
+            start, kept = 0, await self._base(stack, token)
+            self.kept.put((name, ""), kept)
+        return start, kept
 
     async def _base(self, stack: EditStack, token: str) -> KeptState:
         opened = await self.open_base(stack.base_world, token=token)
@@ -157,14 +179,21 @@ class WorldStates:
         return KeptState(state=open_state(opened.gaussians), looks=looks, viewpoints_m=viewpoints)
 
 
-def moved_on(before: KeptState, state: EditState) -> KeptState:
-    """Returns a state that came of another, with the cameras that levelling turned."""
+def moved_on(before: KeptState, state: EditState, operation: Operation, *, took_s: float) -> KeptState:
+    """Returns a state that an operation made of another in so many seconds, with the cameras that levelling turned."""
+    kept = KeptState(
+        state=state,
+        looks=before.looks,
+        viewpoints_m=before.viewpoints_m,
+        replay_s=before.replay_s + took_s,
+        is_own=before.is_own and not isinstance(operation, Insert),
+    )
     if state.world_from_base is before.state.world_from_base:
-        return KeptState(state=state, looks=before.looks, viewpoints_m=before.viewpoints_m)
+        return kept
     turn = state.world_from_base @ np.linalg.inv(before.state.world_from_base)
     looks = replace(before.looks, cameras=turned_cameras(before.looks.cameras, turn))
     viewpoints = before.viewpoints_m @ turn[:3, :3].T + turn[:3, 3]
-    return KeptState(state=state, looks=looks, viewpoints_m=viewpoints)
+    return replace(kept, looks=looks, viewpoints_m=viewpoints)
 
 
 def turned_cameras(cameras: Sequence[Camera], turn: np.ndarray) -> Sequence[Camera]:

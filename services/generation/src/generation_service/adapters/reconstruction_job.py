@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -21,7 +21,7 @@ import grpc
 import numpy as np
 
 from generation_service.adapters.jobs import PREVIEW_PATH, RECONSTRUCT_METHOD
-from generation_service.adapters.photos import Photo, PhotoLimits, PhotoReader
+from generation_service.adapters.photos import Photo, PhotoLimits, PhotoReader, Refusal
 from generation_service.adapters.posed_archive import PosesFile, find_poses_file, read_posed_archive
 from generation_service.adapters.posed_input import PosedInputError
 from generation_service.adapters.posed_pictures import (
@@ -31,7 +31,14 @@ from generation_service.adapters.posed_pictures import (
     reduce_posed,
     write_posed,
 )
-from generation_service.adapters.structure_from_motion import PhotoState, PosedPhotos, PoseSettings, find_poses
+from generation_service.adapters.structure_from_motion import (
+    PhotoState,
+    PosedPhotos,
+    PoseSettings,
+    PosesNotFoundError,
+    TooFewPhotosError,
+    find_poses,
+)
 from generation_service.adapters.training_file import read_state, write_state
 from generation_service.core.capture import Split, split_pictures
 from generation_service.core.config import TrainingConfig
@@ -54,6 +61,8 @@ _SLICE_S = 0.5
 # A preview costs some 30 ms, so that they take less than a hundredth of a training.
 _PREVIEW_PERIOD_S = 4.0
 _VIDEO_PICTURE_COUNT = 60
+# Of what was left out, so many are named where nothing came of the rest.
+_NAMED_COUNT, _MAX_NAME_CHARACTERS = 3, 60
 _Request = generation_service_pb2.ReconstructWorldRequest
 _Result = TypeVar("_Result")
 ConfigReader = Callable[[_Request], tuple[TrainingConfig, int]]
@@ -147,16 +156,19 @@ class ReconstructionWork:
                         seed=request.seed,
                     )
                 reader = PhotoReader(_limits(request))
-                posed = find_poses(
-                    _photos(reader, opened, request, is_video=file.kind == "KIND_VIDEO"),
-                    folder=folder,
-                    python=self.pose_python,
-                    settings=PoseSettings(
-                        is_sequential=file.kind == "KIND_VIDEO", seed=request.seed, thread_count=self.thread_count
-                    ),
-                    progress=progress.tell,
-                    is_cancelled=progress.should_stop.is_set,
-                )
+                try:
+                    posed = find_poses(
+                        _photos(reader, opened, request, is_video=file.kind == "KIND_VIDEO"),
+                        folder=folder,
+                        python=self.pose_python,
+                        settings=PoseSettings(
+                            is_sequential=file.kind == "KIND_VIDEO", seed=request.seed, thread_count=self.thread_count
+                        ),
+                        progress=progress.tell,
+                        is_cancelled=progress.should_stop.is_set,
+                    )
+                except (TooFewPhotosError, PosesNotFoundError) as error:
+                    raise told_with(error, reader.refusals) from error
             return reduce_posed(posed, long_side_px=long_side_px, left_out=_left_out(reader, posed))
 
         try:
@@ -265,6 +277,21 @@ def _photos(reader: PhotoReader, file: BinaryIO, request: _Request, *, is_video:
     if is_video:
         return reader.video(file, wanted_count=request.max_picture_count or _VIDEO_PICTURE_COUNT)
     return reader.archive(file)
+
+
+def told_with(
+    error: TooFewPhotosError | PosesNotFoundError, refusals: Sequence[Refusal]
+) -> TooFewPhotosError | PosesNotFoundError:
+    """Returns the error with what was left out before: whoever sent ten photos and reads of one wants to know where nine are."""
+    if not refusals:
+        return error
+    named = ", ".join(f"{item.name[:_MAX_NAME_CHARACTERS]} ({item.message})" for item in refusals[:_NAMED_COUNT])
+    others = " and others" if len(refusals) > _NAMED_COUNT else ""
+    were = "was" if len(refusals) == 1 else "were"
+    return type(error)(
+        f"{error.message} {len(refusals)} more {were} left out: {named}{others}.",
+        metadata={**error.metadata, "left_out_count": str(len(refusals))},
+    )
 
 
 def _left_out(reader: PhotoReader, posed: PosedPhotos) -> list[LeftOut]:

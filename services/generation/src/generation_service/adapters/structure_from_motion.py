@@ -248,7 +248,8 @@ def find_poses(
     count = len(names)
     if count < _MIN_PHOTOS:
         raise TooFewPhotosError(
-            f"{count} photos are too few to find where they were taken from; send at least {_MIN_PHOTOS}, better 30.",
+            f"{count} {'photo is' if count == 1 else 'photos are'} too few to find where they were taken from;"
+            f" send at least {_MIN_PHOTOS}, better 30.",
             metadata={"count": str(count)},
         )
     pair_count = count * (count - 1) // 2
