@@ -119,7 +119,9 @@ async def unregister_all(server: InferenceServerClient) -> None:
 def test_a_server_that_forgot_the_shared_memory_is_told_again_and_inputs_at_the_same_time_do_not_mix(
     triton: RunningTriton, pictures: dict[int, np.ndarray]
 ) -> None:
-    windows = [CropWindow.square(center_x_px=400 + 20 * i, center_y_px=300, side_px=500, size_px=256) for i in range(24)]
+    windows = [
+        CropWindow.square(center_x_px=400 + 20 * i, center_y_px=300, side_px=500, size_px=256) for i in range(24)
+    ]
     crops = cut_crops(pictures[80], windows)
 
     async def ask() -> tuple[list[np.ndarray], list[np.ndarray]]:
