@@ -79,7 +79,9 @@ class VideoWriter:
             offset: When it is shown, in seconds; later than the frame before.
             pixel_format: Order of the colours in `picture`.
         """
-        even = np.pad(picture, ((0, picture.shape[0] % 2), (0, picture.shape[1] % 2), (0, 0)), mode="edge")
+        even = picture
+        if picture.shape[0] % 2 or picture.shape[1] % 2:  # padding copies, also where there is nothing to pad
+            even = np.pad(picture, ((0, picture.shape[0] % 2), (0, picture.shape[1] % 2), (0, 0)), mode="edge")
         if even.shape[:2] != (self._stream.height, self._stream.width):
             raise ValueError(
                 f"the video has frames of {self._stream.width}x{self._stream.height} pixels,"

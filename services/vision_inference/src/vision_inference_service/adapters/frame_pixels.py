@@ -153,7 +153,7 @@ def _average_down(
     # Whole blocks only, so that the scale is exactly `shrink`.
     missing = row_count * shrink - part.shape[0], column_count * shrink - part.shape[1]
     if any(missing):
-        part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+        part = np.asarray(cv2.copyMakeBorder(part, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE), np.uint8)
     averaged = cv2.resize(part, (column_count, row_count), interpolation=cv2.INTER_AREA)
     part_from_crop = source_from_crop.copy()
     part_from_crop[:, 2] -= (low_x, low_y)
