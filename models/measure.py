@@ -24,7 +24,7 @@ import onnxruntime
 from models.recipe import read_recipes
 
 _CASES = {
-    "movenet_multipose": [(1, 224, 384, 3), (1, 256, 256, 3)],
+    "movenet_multipose": [(1, 224, 384, 3), (1, 256, 256, 3), (1, 224, 128, 3)],
     "blazepose_full": [(1, 256, 256, 3), (2, 256, 256, 3), (8, 256, 256, 3)],
     "centernet": [(1, 512, 512, 3)],
 }

@@ -95,7 +95,8 @@ def main(arguments: list[str]) -> int:
         environment = CHECKOUT / ".venv-models"
         with run_triton(environment, STATE / "triton", STATE / "models", log=Path(folder) / "triton.log") as triton:
             frames, size_px = asyncio.run(observe(triton.grpc_address, STATE / "samples" / "demo.mp4"))
-    print(f"{len(frames)} frames, {write(path, frames, size_px)} people in them")
+    person_count = write(path, frames, size_px)
+    print(f"{len(frames)} frames, {person_count} people in them")
     return 0
 
 

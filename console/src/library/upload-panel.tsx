@@ -2,6 +2,7 @@
 import { type DragEvent, type FormEvent, useEffect, useMemo, useRef, useState } from "react";
 import { type Choice, choiceOf, type Material } from "../client/kinds";
 import { type After, uploads, type Wish } from "../client/uploads";
+import { ChoiceField } from "../parts/choice-field";
 import { bytesInWords, count } from "../parts/words";
 
 const PREVIEW_COUNT = 12;
@@ -162,18 +163,7 @@ export function HeightField({ value }: { readonly value: number }) {
 }
 
 export function QualityField({ value }: { readonly value: string }) {
-  return (
-    <label className="field">
-      <span>Quality</span>
-      <select name="quality" defaultValue={value}>
-        {QUALITIES.map(([quality, words]) => (
-          <option key={quality} value={quality}>
-            {words}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
+  return <ChoiceField label="Quality" name="quality" choices={QUALITIES} value={value} />;
 }
 
 /** What is done then, of a form's fields. */

@@ -1,5 +1,6 @@
 // With what the platform draws, and how well: chosen alike for one view and for a flight.
 import type { Engine, RenderSettings, RenderSettingsQuality } from "../contract/generated";
+import { ChoiceField } from "../parts/choice-field";
 
 const ENGINES: readonly (readonly [Engine, string])[] = [
   ["ENGINE_AUTO", "What suits it"],
@@ -18,26 +19,8 @@ export function EngineFields({ hasSurfaces }: { readonly hasSurfaces: boolean })
   const engines = ENGINES.filter(([engine]) => engine !== (hasSurfaces ? "ENGINE_SPLAT_RASTER" : "ENGINE_MESH_RASTER"));
   return (
     <>
-      <label className="field">
-        <span>With</span>
-        <select name="engine">
-          {engines.map(([engine, words]) => (
-            <option key={engine} value={engine}>
-              {words}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label className="field">
-        <span>How well</span>
-        <select name="quality" defaultValue="QUALITY_STANDARD">
-          {QUALITIES.map(([quality, words]) => (
-            <option key={quality} value={quality}>
-              {words}
-            </option>
-          ))}
-        </select>
-      </label>
+      <ChoiceField label="With" name="engine" choices={engines} />
+      <ChoiceField label="How well" name="quality" choices={QUALITIES} value="QUALITY_STANDARD" />
     </>
   );
 }
