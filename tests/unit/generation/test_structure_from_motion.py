@@ -132,6 +132,29 @@ def test_cameras_are_found_where_they_were(found: tuple[PosedPhotos, list[tuple[
         assert photo.read_rgb().shape == (photo.camera.height_px, photo.camera.width_px, 3)
 
 
+def test_photos_that_the_likeliest_pairs_left_unplaced_are_compared_with_all(tmp_path: Path) -> None:
+    """Every photo's one partner at first is a blank one, so nothing can be placed until all are compared."""
+    blank = np.full((_HEIGHT, _WIDTH, 3), 90, np.uint8)
+    photos = [
+        photo
+        for i_photo, angle in enumerate(_ANGLES)
+        for photo in (
+            _photo(float(angle), f"photo {i_photo}"),
+            Photo(name=f"blank {i_photo}", picture_rgb=blank, focal_px=_FOCAL, offset_s=None),
+        )
+    ]
+    shares: list[float] = []
+    poses = find_poses(
+        photos,
+        folder=tmp_path,
+        python=_PYTHON,
+        settings=PoseSettings(has_fixed_lenses=True, max_features=2000, neighbour_count=0),
+        progress=lambda stage, share: shares.append(share),
+    )
+    assert [photo.name for photo in poses.photos] == [f"photo {i_photo}" for i_photo in range(len(_ANGLES))]
+    assert shares == sorted(shares)
+
+
 def test_points_lie_before_the_cameras_that_see_them_and_on_the_ground(
     found: tuple[PosedPhotos, list[tuple[str, float]]],
 ) -> None:

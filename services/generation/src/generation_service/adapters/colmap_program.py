@@ -1,8 +1,8 @@
 """A program of its own that runs COLMAP; `structure_from_motion.py` starts it, and nothing imports it.
 
-It runs in an environment of its own (requirements/poses.txt) and imports nothing of ours, because parts of COLMAP's wheel are GPL (docs/adr/0011), and
-because native code that crashes must take nobody along. Its settings are JSON in a file; it tells how far it is in lines of JSON on its standard output, and
-leaves its result in the work folder. When its standard input ends, whoever started it is gone, and it ends too.
+It runs in an environment of its own (requirements/poses.txt) and imports nothing of ours but the choice of pairs beside it, because parts of COLMAP's wheel
+are GPL (docs/adr/0011), and because native code that crashes must take nobody along. Its settings are JSON in a file; it tells how far it is in lines of JSON
+on its standard output, and leaves its result in the work folder. When its standard input ends, whoever started it is gone, and it ends too.
 """
 
 # ruff: noqa: ANN401 - the module is known in its own environment only, so its objects have no types here
@@ -13,12 +13,17 @@ import json
 import os
 import resource
 import sys
+import tempfile
 import threading
 import traceback
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+# The interpreter is isolated: what lies beside this file is named.
+sys.path.append(str(Path(__file__).parent))
+from colmap_pairs import Pair, largest_features, left_out, likely_pairs, likeness  # pyright: ignore[reportMissingImports]
 
 # Features below which a picture is called empty.
 _MIN_FEATURES = 50
@@ -35,9 +40,8 @@ def main(folder: Path) -> int:
     pycolmap.logging.minloglevel = 2
     pycolmap.set_random_seed(settings["seed"])
     _extract(pycolmap, folder, settings)
-    _match(pycolmap, folder, settings)
-    models = _map(pycolmap, folder, settings)
-    best = max(models.values(), key=lambda model: model.num_reg_images(), default=None)
+    models = _place(pycolmap, folder, settings)
+    best = _best(models)
     outcomes = _outcomes(pycolmap, folder / "database.db", settings, models, best)
     result: dict[str, Any] = {"outcomes": outcomes, "images": [], "mean_error_px": None}
     if best is not None:
@@ -46,8 +50,8 @@ def main(folder: Path) -> int:
     return 0
 
 
-def _tell(stage: str, share: float) -> None:
-    sys.stdout.write(json.dumps({"stage": stage, "share": round(share, 4)}) + "\n")
+def _tell(stage: str, share: float, **more: int) -> None:
+    sys.stdout.write(json.dumps({"stage": stage, "share": round(share, 4), **more}) + "\n")
     sys.stdout.flush()
 
 
@@ -94,20 +98,71 @@ def _extract(pycolmap: Any, folder: Path, settings: dict[str, Any]) -> None:
             _tell("features", done / total)
 
 
-def _match(pycolmap: Any, folder: Path, settings: dict[str, Any]) -> None:
-    _tell("matching", 0.0)
+def _place(pycolmap: Any, folder: Path, settings: dict[str, Any]) -> dict[int, Any]:
+    """Compares pictures and places cameras.
+
+    Pictures of one set are compared with those that look most alike; only where that leaves some unplaced are these compared with all others, and
+    everything is placed anew.
+    """
+    if settings["is_sequential"]:
+        _match_neighbours(pycolmap, folder, settings)
+        return _map(pycolmap, folder, settings)
+    names, features = _largest_features(pycolmap, folder / "database.db")
+    pairs = likely_pairs(
+        likeness(features, thread_count=settings["thread_count"]), neighbour_count=settings["neighbour_count"]
+    )
+    _match_pairs(pycolmap, folder, settings, names, pairs)
+    models = _map(pycolmap, folder, settings)
+    placed = _names_of(_best(models))
+    unplaced = [i for i, name in enumerate(names) if name not in placed and len(features[i]) >= _MIN_FEATURES]
+    rest = [
+        pair for pair in left_out(pairs, unplaced, len(names)) if min(len(features[i]) for i in pair) >= _MIN_FEATURES
+    ]
+    if not rest:
+        return models
+    _match_pairs(pycolmap, folder, settings, names, rest)
+    again = _map(pycolmap, folder, settings)
+    return again if len(_names_of(_best(again))) >= len(placed) else models
+
+
+def _largest_features(pycolmap: Any, path: Path) -> tuple[list[str], list[np.ndarray]]:
+    database = pycolmap.Database.open(path)
+    images = sorted(database.read_all_images(), key=lambda image: image.name)
+    features = [
+        largest_features(
+            database.read_keypoints(image.image_id), np.asarray(database.read_descriptors(image.image_id).data)
+        )
+        for image in images
+    ]
+    database.close()
+    return [image.name for image in images], features
+
+
+def _matching_options(pycolmap: Any, settings: dict[str, Any]) -> dict[str, Any]:
     matching = pycolmap.FeatureMatchingOptions()
     matching.num_threads = settings["thread_count"]
     verification = pycolmap.TwoViewGeometryOptions()
     verification.ransac.random_seed = settings["seed"]
-    common = {"matching_options": matching, "verification_options": verification, "device": pycolmap.Device.cpu}
-    if settings["is_sequential"]:
-        pairing = pycolmap.SequentialPairingOptions()
-        pairing.overlap = settings["sequential_overlap"]
-        pairing.num_threads = settings["thread_count"]
-        pycolmap.match_sequential(folder / "database.db", pairing_options=pairing, **common)
-    else:
-        pycolmap.match_exhaustive(folder / "database.db", **common)
+    return {"matching_options": matching, "verification_options": verification, "device": pycolmap.Device.cpu}
+
+
+def _match_neighbours(pycolmap: Any, folder: Path, settings: dict[str, Any]) -> None:
+    """Of a video, frames that follow one another."""
+    count = sum(len(camera["images"]) for camera in settings["cameras"])
+    _tell("matching", 0.0, pair_count=min(count * (count - 1) // 2, 2 * settings["sequential_overlap"] * count))
+    pairing = pycolmap.SequentialPairingOptions()
+    pairing.overlap = settings["sequential_overlap"]
+    pairing.num_threads = settings["thread_count"]
+    pycolmap.match_sequential(folder / "database.db", pairing_options=pairing, **_matching_options(pycolmap, settings))
+    _tell("matching", 1.0)
+
+
+def _match_pairs(pycolmap: Any, folder: Path, settings: dict[str, Any], names: list[str], pairs: list[Pair]) -> None:
+    _tell("matching", 0.0, pair_count=len(pairs))
+    (folder / "pairs.txt").write_text("".join(f"{names[i]} {names[j]}\n" for i, j in pairs), encoding="utf-8")
+    pairing = pycolmap.ImportedPairingOptions()
+    pairing.match_list_path = folder / "pairs.txt"
+    pycolmap.match_image_pairs(folder / "database.db", pairing_options=pairing, **_matching_options(pycolmap, settings))
     _tell("matching", 1.0)
 
 
@@ -118,6 +173,7 @@ def _map(pycolmap: Any, folder: Path, settings: dict[str, Any]) -> dict[int, Any
     options.random_seed = settings["seed"]
     options.min_model_size = 3
     options.max_runtime_seconds = settings["max_mapping_s"]
+    options.ba_global_frames_ratio = options.ba_global_points_ratio = settings["adjustment_growth"]
     if settings["has_fixed_lenses"]:
         options.ba_refine_focal_length = options.ba_refine_extra_params = False
     placed, total = 0, sum(len(camera["images"]) for camera in settings["cameras"])
@@ -128,15 +184,25 @@ def _map(pycolmap: Any, folder: Path, settings: dict[str, Any]) -> dict[int, Any
         _tell("mapping", min(1.0, placed / total))
 
     _tell("mapping", 0.0)
-    (folder / "models").mkdir()
+    models = Path(tempfile.mkdtemp(prefix="models", dir=folder))
     return pycolmap.incremental_mapping(
         folder / "database.db",
         folder / "images",
-        folder / "models",
+        models,
         options=options,
         initial_image_pair_callback=lambda: (tell_next(), tell_next()),
         next_image_callback=tell_next,
     )
+
+
+def _best(models: dict[int, Any]) -> Any:
+    """The model with most pictures placed; None where there is none."""
+    return max(models.values(), key=lambda model: model.num_reg_images(), default=None)
+
+
+def _names_of(model: Any) -> set[str]:
+    """Pictures placed in a model."""
+    return set() if model is None else {model.image(image_id).name for image_id in model.reg_image_ids()}
 
 
 def _outcomes(
@@ -153,11 +219,8 @@ def _outcomes(
         for image_id in pycolmap.pair_id_to_image_pair(pair_id) if inlier_count else ():
             neighbours[image_id] = neighbours.get(image_id, 0) + 1
 
-    def names_of(model: Any) -> set[str]:
-        return {model.image(image_id).name for image_id in model.reg_image_ids()}
-
-    placed = names_of(best) if best is not None else set()
-    elsewhere = set().union(*(names_of(model) for model in models.values())) - placed
+    placed = _names_of(best)
+    elsewhere = set().union(*(_names_of(model) for model in models.values())) - placed
     outcomes = {}
     for name in (name for camera in settings["cameras"] for name in camera["images"]):
         image_id = ids.get(name, -1)

@@ -52,7 +52,7 @@ _JPEG_QUALITY = 96
 # Pictures that are handed to the feature extractor at a time, between two words on how far it is.
 _IMAGES_A_CALL = 8
 # Shares of the time that stages take, as seen on fox (`make bench PART=poses`).
-_STAGE_WEIGHTS = {"features": 0.25, "matching": 0.5, "mapping": 0.2, "undistorting": 0.05}
+_STAGE_WEIGHTS = {"features": 0.4, "matching": 0.3, "mapping": 0.25, "undistorting": 0.05}
 
 
 class Lens(StrEnum):
@@ -127,6 +127,8 @@ class PoseSettings:
         has_fixed_lenses: Focal lengths of the photos are believed instead of refined.
         max_features: Of a photo, the strongest; the time of matching grows with its square. Photos of 800 pixels have some 3,000.
         sequential_overlap: Neighbours on one side that a frame is compared with, and further ones at doubled distances.
+        neighbour_count: Photos that each photo is compared with: those it looks most like. Where that leaves some unplaced, these are compared with all.
+        adjustment_growth: Everything is adjusted together each time the model has grown to so many times its size, and at the end.
         seed: The same photos and seed give the same result.
         thread_count: Threads that COLMAP may use for features and matches; cameras are placed by one, so that every run ends the same.
         max_memory_bytes: Address space that COLMAP may use.
@@ -139,6 +141,8 @@ class PoseSettings:
     has_fixed_lenses: bool = False
     max_features: int = 4096
     sequential_overlap: int = 10
+    neighbour_count: int = 16
+    adjustment_growth: float = 1.3
     seed: int = 0
     thread_count: int = 2
     max_memory_bytes: int = 12 << 30
@@ -252,9 +256,6 @@ def find_poses(
             f" send at least {_MIN_PHOTOS}, better 30.",
             metadata={"count": str(count)},
         )
-    pair_count = count * (count - 1) // 2
-    if settings.is_sequential:
-        pair_count = min(pair_count, 2 * settings.sequential_overlap * count)
     description = {
         "cameras": cameras,
         "camera_model": settings.lens.value,
@@ -266,7 +267,8 @@ def find_poses(
         "thread_count": settings.thread_count,
         "max_memory_bytes": settings.max_memory_bytes,
         "max_mapping_s": math.ceil(settings.timeout_s),
-        "pair_count": pair_count,
+        "neighbour_count": settings.neighbour_count,
+        "adjustment_growth": settings.adjustment_growth,
         "images_a_call": _IMAGES_A_CALL,
         "jpeg_quality": _JPEG_QUALITY,
     }
@@ -274,7 +276,7 @@ def find_poses(
     _run_program(
         [str(python), "-I", str(_PROGRAM), str(folder)],
         settings=settings,
-        watch=_Watch(progress=progress, database=folder / "database.db", pair_count=pair_count),
+        watch=_Watch(progress=progress, database=folder / "database.db"),
         is_cancelled=is_cancelled,
     )
     return _read_result(folder, names, settings)
@@ -359,10 +361,12 @@ def _parameters(lens: Lens, width_px: int, height_px: int, focal_px: float) -> l
 class _Watch:
     """Knows how far COLMAP is: by what the program says, and while it compares pairs, by how many stand in its database."""
 
-    def __init__(self, *, progress: Progress, database: Path, pair_count: int) -> None:
+    def __init__(self, *, progress: Progress, database: Path) -> None:
         self._progress = progress
         self._database = database
-        self._pair_count = max(1, pair_count)
+        self._pair_count = 1
+        self._compared_count = 0
+        self._share = 0.0
         self._stage = ""
         self._looked_s = 0.0
 
@@ -371,10 +375,13 @@ class _Watch:
         try:
             word = json.loads(line)
             stage, share = str(word["stage"]), float(word["share"])
+            pair_count = int(word.get("pair_count", 0))
         except (ValueError, KeyError, TypeError):  # a word of a native library on the same output
             return
         if stage in _STAGE_WEIGHTS:
             self._stage = stage
+            if pair_count:
+                self._compared_count, self._pair_count = self._count_pairs() or 0, pair_count
             self._pass_on(share)
 
     def look(self) -> None:
@@ -382,17 +389,25 @@ class _Watch:
         if self._stage != "matching" or time.monotonic() - self._looked_s < _LOOK_S:
             return
         self._looked_s = time.monotonic()
+        count = self._count_pairs()
+        if count is not None:
+            self._pass_on(min(1.0, max(0, count - self._compared_count) / self._pair_count))
+
+    def _count_pairs(self) -> int | None:
+        """Pairs that were compared; None while the database is being written, the next second will do."""
         try:
             with closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True, timeout=_POLL_S)) as connection:
                 (count,) = connection.execute("SELECT COUNT(*) FROM two_view_geometries").fetchone()
-        except sqlite3.Error:  # it is being written just now; the next second will do
-            return
-        self._pass_on(min(1.0, count / self._pair_count))
+        except sqlite3.Error:
+            return None
+        return int(count)
 
     def _pass_on(self, share: float) -> None:
         names = list(_STAGE_WEIGHTS)
         before = sum(_STAGE_WEIGHTS[name] for name in names[: names.index(self._stage)])
-        self._progress(self._stage, before + _STAGE_WEIGHTS[self._stage] * share)
+        # Pictures may be compared and placed a second time; how far it is never goes back.
+        self._share = max(self._share, before + _STAGE_WEIGHTS[self._stage] * share)
+        self._progress(self._stage, self._share)
 
 
 def _run_program(
