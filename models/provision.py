@@ -21,14 +21,13 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from models.recipe import MODELS_FOLDER, Recipe, read_recipes
+from models.recipe import Recipe, read_recipes
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 _logger = logging.getLogger("models.provision")
 
-_SERVING_CODE = MODELS_FOLDER / "serving" / "model.py"
 _VERSION = "1"
 
 
@@ -80,12 +79,10 @@ def provision(recipe: Recipe, repository: Path, *, cache: Path, npm: str, packag
 
 
 def is_up_to_date(recipe: Recipe, repository: Path) -> bool:
-    """Whether the repository holds exactly what the recipe, the configuration and the serving code say now."""
+    """Whether the repository holds exactly what the recipe and the configuration say now."""
     folder = repository / recipe.name
-    return (
-        _has_content(folder / "config.pbtxt", (recipe.folder / "config.pbtxt").read_bytes())
-        and _has_content(folder / _VERSION / "model.py", _SERVING_CODE.read_bytes())
-        and _has_checksum(folder / _VERSION / "model.onnx", recipe.onnx_sha256)
+    return _has_content(folder / "config.pbtxt", (recipe.folder / "config.pbtxt").read_bytes()) and _has_checksum(
+        folder / _VERSION / "model.onnx", recipe.onnx_sha256
     )
 
 
@@ -124,9 +121,11 @@ def convert(recipe: Recipe, archive: Path) -> bytes:
         ProvisionError: A file is missing, or a checksum differs.
     """
     # Here and not above, so that an up-to-date repository is seen without loading ONNX.
+    from models.conversion.interface import shape_outputs, take_pixels
     from models.conversion.rewrites import simplify
 
-    onnx_model = simplify(convert_as_it_is(recipe, archive)).SerializeToString(deterministic=True)
+    model = take_pixels(simplify(convert_as_it_is(recipe, archive)), divisor=recipe.divisor)
+    onnx_model = shape_outputs(model, recipe.shapes).SerializeToString(deterministic=True)
     _require_checksum(f"the converted {recipe.name}", onnx_model, recipe.onnx_sha256)
     return onnx_model
 
@@ -171,7 +170,6 @@ def _install(recipe: Recipe, repository: Path, onnx_model: bytes) -> None:
         made = Path(folder) / "new"
         (made / _VERSION).mkdir(parents=True)
         shutil.copyfile(recipe.folder / "config.pbtxt", made / "config.pbtxt")
-        shutil.copyfile(_SERVING_CODE, made / _VERSION / "model.py")
         (made / _VERSION / "model.onnx").write_bytes(onnx_model)
         if place.exists():
             os.rename(place, Path(folder) / "old")

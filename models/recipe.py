@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ class Recipe:
         graph: The graph's file in the package's archive; the weights lie beside it.
         files: SHA-256 by file in the archive, for all files that are read.
         outputs: The graph's outputs by the names they get; what only others need is left out.
+        divisor: What pixels are divided by before the net's authors' graph sees them; 1 leaves 0 to 255.
+        shapes: Of outputs that the graph gives flat, by the names they get; -1 is whatever is left.
         onnx_sha256: SHA-256 of the converted model. The conversion gives the same bytes every time.
     """
 
@@ -30,6 +32,8 @@ class Recipe:
     graph: str
     files: Mapping[str, str]
     outputs: Mapping[str, str]
+    divisor: int
+    shapes: Mapping[str, Sequence[int]]
     onnx_sha256: str
 
     @property

@@ -12,8 +12,6 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-_DTYPES = {"tensor(float)": np.float32, "tensor(int32)": np.int32}
-
 
 def open_session(path: Path) -> onnxruntime.InferenceSession:
     """Opens a net with one thread that sleeps while it waits."""
@@ -28,17 +26,13 @@ def main() -> None:
     models = Path(sys.argv[1])
     sessions: dict[str, onnxruntime.InferenceSession] = {}
     for line in sys.stdin:
-        net, divisor, height, width = line.split()
+        net, height, width = line.split()
         if net not in sessions:
             sessions[net] = open_session(models / net / "1" / "model.onnx")
         session = sessions[net]
-        known = session.get_inputs()[0]
         images = np.random.default_rng(7).integers(0, 256, (1, int(height), int(width), 3), np.uint8)
         start = time.perf_counter()
-        given = images.astype(_DTYPES[known.type])
-        if divisor != "1":
-            given /= np.float32(divisor)
-        session.run(None, {known.name: given})
+        session.run(None, {"images": images})
         print(1e3 * (time.perf_counter() - start), flush=True)
 
 

@@ -27,22 +27,20 @@ class Net:
     Attributes:
         name: For the table.
         model: The net's name.
-        divisor: What its pixels are divided by.
         height: Of the input.
         width: Of the input.
     """
 
     name: str
     model: str
-    divisor: int
     height: int
     width: int
 
 
 NETS = (
-    Net(name="landmarks of one person", model="blazepose_full", divisor=255, height=256, width=256),
-    Net(name="people, long side 384", model="movenet_multipose", divisor=1, height=224, width=384),
-    Net(name="people, smallest picture", model="movenet_multipose", divisor=1, height=32, width=32),
+    Net(name="landmarks of one person", model="blazepose_full", height=256, width=256),
+    Net(name="people, long side 384", model="movenet_multipose", height=224, width=384),
+    Net(name="people, smallest picture", model="movenet_multipose", height=32, width=32),
 )
 
 
@@ -97,6 +95,6 @@ def _lower_quartile(times_ms: Sequence[float]) -> float:
 
 def _in_process(peer: subprocess.Popen[str], net: Net) -> float:
     assert peer.stdin is not None and peer.stdout is not None
-    peer.stdin.write(f"{net.model} {net.divisor} {net.height} {net.width}\n")
+    peer.stdin.write(f"{net.model} {net.height} {net.width}\n")
     peer.stdin.flush()
     return float(peer.stdout.readline())

@@ -70,9 +70,9 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
 def search(session: onnxruntime.InferenceSession, image: np.ndarray, scale: float) -> tuple[np.ndarray, ...]:
     """Boxes [N, 4] and scores [N] in the source's pixels."""
     height, width = -(-image.shape[0] // STRIDE) * STRIDE, -(-image.shape[1] // STRIDE) * STRIDE
-    padded = np.zeros((1, height, width, 3), np.int32)
+    padded = np.zeros((1, height, width, 3), np.uint8)
     padded[0, : image.shape[0], : image.shape[1]] = image
-    (persons,) = session.run(None, {session.get_inputs()[0].name: padded})
+    (persons,) = session.run(None, {"images": padded})
     persons = persons.reshape(6, 56)
     persons = persons[persons[:, 55] >= MIN_SCORE]
     boxes = persons[:, [52, 51, 54, 53]] * [width, height, width, height] / scale
@@ -94,8 +94,7 @@ def estimate(session: onnxruntime.InferenceSession, image: np.ndarray, boxes: np
     if not len(boxes):
         return np.zeros((0, 33, 2))
     crops, ways = zip(*(cut(image, box) for box in boxes), strict=True)
-    name = session.get_inputs()[0].name
-    outputs = session.run(["landmarks"], {name: np.stack(crops).astype(np.float32) / 255.0})
+    outputs = session.run(["landmarks"], {"images": np.stack(crops)})
     points = outputs[0].reshape(len(boxes), 39, 5)[:, :33, :2]
     return np.stack([p @ way[:, :2].T + way[:, 2] for p, way in zip(points, ways, strict=True)])
 
@@ -128,8 +127,8 @@ def run(options: argparse.Namespace) -> dict[str, object]:
     detectors = [open_session(options.models / "movenet_multipose/1/model.onnx") for _ in range(2)]
     landmarks = open_session(options.models / "blazepose_full/1/model.onnx")
     for session in detectors:
-        session.run(None, {session.get_inputs()[0].name: np.zeros((1, 224, 384, 3), np.int32)})
-    landmarks.run(["landmarks"], {landmarks.get_inputs()[0].name: np.zeros((1, 256, 256, 3), np.float32)})
+        session.run(None, {"images": np.zeros((1, 224, 384, 3), np.uint8)})
+    landmarks.run(["landmarks"], {"images": np.zeros((1, 256, 256, 3), np.uint8)})
     decoded: queue.Queue = queue.Queue(4)
     searched: dict[int, tuple] = {}
     ready = threading.Condition()

@@ -168,7 +168,7 @@ async def test_a_version_that_cannot_be_loaded_fails_and_the_others_answer_on(
     looking = asyncio.create_task(observe(seeing, tenant, video))
     broken = await deploy(seeing, manager, BROKEN)
     assert broken.state == State.STATE_FAILED
-    assert "these weights cannot be read" in broken.message
+    assert "Protobuf parsing failed" in broken.message
     assert frames_of(await looking) == before
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{versions.http_port}") as server:
         assert (await server.get("/v2/health/ready")).status_code == 200, "or Kubernetes would take it out of service"

