@@ -37,6 +37,7 @@ LEVELS = {
 }
 TILE_PX = 16
 _RECORD_SIZE = 16
+_REACH_SIZE = 4
 _MAX_THREADS = 256
 
 
@@ -86,6 +87,7 @@ class _Scratch(Structure):
         ("ids", c_void_p),
         ("places", c_void_p),
         ("first_places", c_void_p),
+        ("reaches", c_void_p),
     )
 
 
@@ -163,7 +165,8 @@ class CpuKernels:
         tile_counts, tile_begins = np.empty((threads, tile_count), np.int32), np.empty(tile_count + 1, np.int64)
         thread_counts, totals = np.empty(threads, np.int64), np.zeros(3, np.int64)
         known = (records, hits, order, keys, tile_counts, tile_begins, thread_counts, totals)
-        scratch = _Scratch(*(array.ctypes.data for array in known), None, None, None)
+        reaches = np.empty((count, _REACH_SIZE), np.int32)
+        scratch = _Scratch(*(array.ctypes.data for array in known), None, None, None, reaches.ctypes.data)
         self._library.splat_prepare(view, c_world, scratch)
 
         seen_count, intersection_count, unusable_count = (int(total) for total in totals)
@@ -195,7 +198,7 @@ class CpuKernels:
                 scratch=scratch,
                 picture=picture,
                 planes=planes,
-                arrays=(parameters, known, ids, places, first_places),
+                arrays=(parameters, known, ids, places, first_places, reaches),
                 hits=hits,
                 shapes=world,
                 intersection_count=intersection_count,

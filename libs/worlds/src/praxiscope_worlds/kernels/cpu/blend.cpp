@@ -301,15 +301,14 @@ void list_tiles(Team& team, int i_thread, const Tiles& tiles, const SplatScratch
     for (int i = 0; i < i_thread; ++i) own_place += scratch.thread_counts[i];
     int32_t* places = scratch.tile_counts + i_thread * tiles.count;
     for (int64_t i = begin; i < end; ++i) {
-        if (i + 8 < end) __builtin_prefetch(scratch.records + int64_t{scratch.order[i + 8]} * kRecordSize);
+        if (i + 8 < end) __builtin_prefetch(scratch.reaches + int64_t{scratch.order[i + 8]} * kReachSize);
         const int32_t i_gaussian = scratch.order[i];
-        const float* record = scratch.records + int64_t{i_gaussian} * kRecordSize;
         if (scratch.places == nullptr) {
-            visit_tiles(record, tiles.across, [&](int i_tile) { scratch.ids[places[i_tile]++] = i_gaussian; });
+            visit_tiles(scratch, i_gaussian, tiles.across, [&](int i_tile) { scratch.ids[places[i_tile]++] = i_gaussian; });
             continue;
         }
         scratch.first_places[i_gaussian] = static_cast<int32_t>(own_place);
-        visit_tiles(record, tiles.across, [&](int i_tile) {
+        visit_tiles(scratch, i_gaussian, tiles.across, [&](int i_tile) {
             scratch.places[own_place++] = places[i_tile];
             scratch.ids[places[i_tile]++] = i_gaussian;
         });

@@ -68,10 +68,10 @@ static bool prepare(const SplatView* view, const SplatWorld* world, const SplatS
         std::fill_n(counts, tiles.count, 0);
         int64_t total = 0;
         for (int64_t i = begin; i < end; ++i) {
-            if (i + 8 < end) __builtin_prefetch(scratch->records + int64_t{static_cast<uint32_t>(sorted[i + 8])} * kRecordSize);
+            if (i + 8 < end) __builtin_prefetch(scratch->reaches + int64_t{static_cast<uint32_t>(sorted[i + 8])} * kReachSize);
             const int32_t i_gaussian = static_cast<int32_t>(sorted[i]);
             int32_t hits = 0;
-            visit_tiles(scratch->records + int64_t{i_gaussian} * kRecordSize, tiles.across, [&](int i_tile) {
+            visit_tiles(*scratch, i_gaussian, tiles.across, [&](int i_tile) {
                 ++counts[i_tile];
                 ++hits;
             });

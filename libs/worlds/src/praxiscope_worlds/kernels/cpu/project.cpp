@@ -189,6 +189,25 @@ SPLAT_INLINE void find_normal(const Geometry& g, const Vec3 direction, Vec3 norm
     for (int i = 0; i < 3; ++i) normal[i] *= *sign;
 }
 
+// The tiles of one row that an ellipse reaches, from the pixels [left, right] that it reaches in all: the first tile, and the one after the last in the upper
+// half. Relative to the centre the ellipse is (dx - slope dy)^2 yy / determinant + dy^2 / yy = t.
+SPLAT_INLINE Ints find_span(const Geometry& g, Floats x, Floats y, Floats t, Floats reach_y, Ints row, Ints left, Ints right) {
+    const Floats first = to_floats(row << 4) + 0.5f - y;
+    const Floats low = larger(first, -reach_y), high = smaller(first + static_cast<float>(kTile - 1), reach_y);
+    // The rightmost point of the whole ellipse, and its leftmost one opposite.
+    const Floats extreme_y = reach_y * g.xy / root(g.xx * g.yy), inverse_yy = 1.0f / g.yy, slope = g.xy * inverse_yy;
+    const Floats y_right = smaller(larger(extreme_y, low), high), y_left = smaller(larger(-extreme_y, low), high);
+    const Floats share = g.determinant * inverse_yy;
+    const Floats width_right = root(larger((t - y_right * y_right * inverse_yy) * share, fill(0.0f)));
+    const Floats width_left = root(larger((t - y_left * y_left * inverse_yy) * share, fill(0.0f)));
+    const Floats limit = fill(static_cast<float>(1 << 20));
+    const Ints from = larger(ceil_of(smaller(larger(x + slope * y_left - width_left - 0.5f, fill(-1.0f)), limit)), left);
+    const Ints to = smaller(floor_of(smaller(larger(x + slope * y_right + width_right - 0.5f, fill(-1.0f)), limit)), right);
+    const Mask is_reached = both(at_least(high, low), at_least(to, from));
+    const Ints span = (from >> 4) | ((to >> 4) + fill_ints(1)) << 16;
+    return as_ints(zero_unless(is_reached, as_floats(span)));
+}
+
 }  // namespace
 
 int64_t project_forward(const SplatView& view, const SplatWorld& world, const SplatScratch& scratch, int64_t begin, int64_t end, uint64_t* keys,
@@ -239,8 +258,10 @@ int64_t project_forward(const SplatView& view, const SplatWorld& world, const Sp
             find_normal(g, direction, normal, is_axis, &sign);
         }
 
-        alignas(64) float lanes[kRecordSize][kLanes];
-        const Floats columns[kRecordSize] = {x,
+        const Ints first_row = top >> 4, last_row = bottom >> 4;
+
+        alignas(64) float lanes[kUnused][kLanes];
+        const Floats columns[kUnused] = {x,
                                              y,
                                              (-0.5f * kLog2E) * g.yy / g.determinant,
                                              g.xy / g.yy,
@@ -252,15 +273,18 @@ int64_t project_forward(const SplatView& view, const SplatWorld& world, const Sp
                                              g.camera[2],
                                              normal[0],
                                              normal[1],
-                                             normal[2],
-                                             as_floats((left >> 4) | (right >> 4) << 16),
-                                             as_floats((top >> 4) | (bottom >> 4) << 16),
-                                             Floats{}};
-        for (int i = 0; i < kRecordSize; ++i) store(lanes[i], columns[i]);
+                                             normal[2]};
+        for (int i = 0; i < kUnused; ++i) store(lanes[i], columns[i]);
+        alignas(64) int32_t reaches[kReachSize][kLanes];
+        store_ints(reaches[kRows], first_row | last_row << 16);
+        for (int row = 0; row < 2; ++row)
+            store_ints(reaches[kFirstSpan + row], find_span(g, x, y, t, reach_y, first_row + fill_ints(row), left, right));
         for (; seen != 0; seen &= seen - 1) {
             const int i_lane = __builtin_ctz(seen);
             float* record = scratch.records + (first + i_lane) * kRecordSize;
-            for (int i = 0; i < kRecordSize; ++i) record[i] = lanes[i][i_lane];
+            for (int i = 0; i < kUnused; ++i) record[i] = lanes[i][i_lane];
+            int32_t* reach = scratch.reaches + (first + i_lane) * kReachSize;
+            for (int i = kRows; i <= kSecondSpan; ++i) reach[i] = reaches[i][i_lane];
             uint32_t depth;
             std::memcpy(&depth, &record[kDepth], 4);
             scratch.hits[first + i_lane] = 1;

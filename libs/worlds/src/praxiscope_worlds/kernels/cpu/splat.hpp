@@ -20,7 +20,11 @@ constexpr float kLn2 = 0.69314718f;
 // What a projected Gaussian's record holds. Its alpha at (x, y) is 2^p with
 //     p = kCurve (x - kX - kSlope (y - kY))^2 + kColumnCurve (y - kY)^2 + kLog2Opacity,
 // a completed square: both terms have one sign, so nothing cancels far from the centre, as it does in a x^2 + 2 b x y + c y^2.
-enum Record { kX, kY, kCurve, kSlope, kColumnCurve, kLog2Opacity, kRed, kGreen, kBlue, kDepth, kNormalX, kNormalY, kNormalZ, kTilesX, kTilesY, kUnused };
+enum Record { kX, kY, kCurve, kSlope, kColumnCurve, kLog2Opacity, kRed, kGreen, kBlue, kDepth, kNormalX, kNormalY, kNormalZ, kUnused };
+
+// Which tiles a Gaussian reaches: the first row in the lower half and the last one in the upper, and of the first two rows the first tile and the one after the
+// last. Apart from the record, since lists are made of this alone, Gaussian by Gaussian in the order of depth, and a quarter of a line of the cache is soon there.
+enum Reach { kRows, kFirstSpan, kSecondSpan, kReachSize = 4 };
 
 // What the backward pass sums for each Gaussian in a tile, over its pixels; g is the gradient of p.
 enum Sum { kG, kGD, kGDD, kGY, kGDY, kGYY, kDRed, kDGreen, kDBlue, kDDepth, kDNormalX, kDNormalY, kDNormalZ };
@@ -58,6 +62,7 @@ struct SplatScratch {
     int32_t* ids;            // [I] Gaussians of each tile, from near to far
     int32_t* places;         // [I] where in `ids` each Gaussian's tiles are; null where no gradient is wanted
     int32_t* first_places;   // [N]
+    int32_t* reaches;        // [N, 4] which tiles each Gaussian reaches
 };
 
 struct SplatPicture {

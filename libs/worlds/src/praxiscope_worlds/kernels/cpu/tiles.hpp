@@ -3,25 +3,23 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "splat.hpp"
 
 namespace splat {
 
 // Calls visit(i_tile) for each tile in which the Gaussian's alpha may be at least the least that counts. Tight: for every row of tiles, the ellipse's
-// extent within that row, not its box.
+// extent within that row, not its box. That of the first two rows is there, and most have no more.
 template <typename Visit>
-inline void visit_tiles(const float* record, int32_t tiles_across, Visit visit) {
-    int32_t packed_x, packed_y;
-    std::memcpy(&packed_x, &record[kTilesX], 4);
-    std::memcpy(&packed_y, &record[kTilesY], 4);
-    const int left = packed_x & 0xffff, right = packed_x >> 16, top = packed_y & 0xffff, bottom = packed_y >> 16;
-    if (left == right || top == bottom) {
-        for (int row = top; row <= bottom; ++row)
-            for (int column = left; column <= right; ++column) visit(row * tiles_across + column);
-        return;
+inline void visit_tiles(const SplatScratch& scratch, int32_t i_gaussian, int32_t tiles_across, Visit visit) {
+    const int32_t* reach = scratch.reaches + int64_t{i_gaussian} * kReachSize;
+    const int top = reach[kRows] & 0xffff, bottom = reach[kRows] >> 16;
+    for (int row = 0; row < 2; ++row) {
+        const int start = (top + row) * tiles_across, to = reach[kFirstSpan + row] >> 16;
+        for (int column = reach[kFirstSpan + row] & 0xffff; column < to; ++column) visit(start + column);
     }
+    if (bottom - top < 2) return;
+    const float* record = scratch.records + int64_t{i_gaussian} * kRecordSize;
     // Relative to the centre, the ellipse is curve (dx - slope dy)^2 + column_curve dy^2 = -budget.
     const float budget = record[kLog2Opacity] - kLog2MinAlpha, slope = record[kSlope];
     const float inverse_curve = -1.0f / record[kCurve], column_curve = record[kColumnCurve];
@@ -30,15 +28,15 @@ inline void visit_tiles(const float* record, int32_t tiles_across, Visit visit) 
     const float steep = slope * slope - inverse_curve * column_curve;  // variance of x over that of y
     const float extreme_y = steep > 0.0f ? reach_y * slope / std::sqrt(steep) : 0.0f;
     auto half_width = [&](float dy) { return std::sqrt(std::max(0.0f, (budget + column_curve * dy * dy) * inverse_curve)); };
-    for (int row = top; row <= bottom; ++row) {
+    for (int row = top + 2; row <= bottom; ++row) {
         const float first = static_cast<float>(row * kTile) + 0.5f - record[kY];
         const float low = std::max(first, -reach_y), high = std::min(first + (kTile - 1), reach_y);
         if (low > high) continue;
         const float y_right = std::min(std::max(extreme_y, low), high), y_left = std::min(std::max(-extreme_y, low), high);
         const float x_right = record[kX] + slope * y_right + half_width(y_right);
         const float x_left = record[kX] + slope * y_left - half_width(y_left);
-        const int from = std::max(left, static_cast<int>(std::max(0.0f, std::ceil(x_left - 0.5f))) >> 4);
-        const int to = x_right < 0.5f ? -1 : std::min(right, static_cast<int>(std::min(1e6f, x_right - 0.5f)) >> 4);
+        const int from = static_cast<int>(std::max(0.0f, std::ceil(x_left - 0.5f))) >> 4;
+        const int to = x_right < 0.5f ? -1 : std::min(tiles_across - 1, static_cast<int>(std::min(1e6f, x_right - 0.5f)) >> 4);
         for (int column = from; column <= to; ++column) visit(row * tiles_across + column);
     }
 }

@@ -28,6 +28,8 @@ SPLAT_INLINE Floats count_up() {
     return load(kNumbers);
 }
 
+SPLAT_INLINE void store_ints(int32_t* to, Ints values) { std::memcpy(to, &values, sizeof values); }
+
 SPLAT_INLINE Floats exp2_of(Floats a) { return exp2_by<5>(a); }
 
 SPLAT_INLINE Floats clamp(Floats a, float low, float high) { return smaller(larger(a, fill(low)), fill(high)); }
