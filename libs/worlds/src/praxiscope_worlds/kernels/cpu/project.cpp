@@ -189,9 +189,10 @@ SPLAT_INLINE void find_normal(const Geometry& g, const Vec3 direction, Vec3 norm
     for (int i = 0; i < 3; ++i) normal[i] *= *sign;
 }
 
-// The tiles of one row that an ellipse reaches, from the pixels [left, right] that it reaches in all: the first tile, and the one after the last in the upper
-// half. Relative to the centre the ellipse is (dx - slope dy)^2 yy / determinant + dy^2 / yy = t.
-SPLAT_INLINE Ints find_span(const Geometry& g, Floats x, Floats y, Floats t, Floats reach_y, Ints row, Ints left, Ints right) {
+// The tiles of one row that an ellipse reaches, from the pixels [left, right] and the last row of tiles that it reaches in all: the first tile, and the one after
+// the last in the upper half. Relative to the centre the ellipse is (dx - slope dy)^2 yy / determinant + dy^2 / yy = t.
+SPLAT_INLINE Ints find_span(const Geometry& g, Floats x, Floats y, Floats t, Floats reach_y, Ints row, Ints last_row, Ints left,
+                            Ints right) {
     const Floats first = to_floats(row << 4) + 0.5f - y;
     const Floats low = larger(first, -reach_y), high = smaller(first + static_cast<float>(kTile - 1), reach_y);
     // The rightmost point of the whole ellipse, and its leftmost one opposite.
@@ -203,7 +204,7 @@ SPLAT_INLINE Ints find_span(const Geometry& g, Floats x, Floats y, Floats t, Flo
     const Floats limit = fill(static_cast<float>(1 << 20));
     const Ints from = larger(ceil_of(smaller(larger(x + slope * y_left - width_left - 0.5f, fill(-1.0f)), limit)), left);
     const Ints to = smaller(floor_of(smaller(larger(x + slope * y_right + width_right - 0.5f, fill(-1.0f)), limit)), right);
-    const Mask is_reached = both(at_least(high, low), at_least(to, from));
+    const Mask is_reached = both(both(at_least(last_row, row), at_least(high, low)), at_least(to, from));
     const Ints span = (from >> 4) | ((to >> 4) + fill_ints(1)) << 16;
     return as_ints(zero_unless(is_reached, as_floats(span)));
 }
@@ -278,7 +279,7 @@ int64_t project_forward(const SplatView& view, const SplatWorld& world, const Sp
         alignas(64) int32_t reaches[kReachSize][kLanes];
         store_ints(reaches[kRows], first_row | last_row << 16);
         for (int row = 0; row < 2; ++row)
-            store_ints(reaches[kFirstSpan + row], find_span(g, x, y, t, reach_y, first_row + fill_ints(row), left, right));
+            store_ints(reaches[kFirstSpan + row], find_span(g, x, y, t, reach_y, first_row + fill_ints(row), last_row, left, right));
         for (; seen != 0; seen &= seen - 1) {
             const int i_lane = __builtin_ctz(seen);
             float* record = scratch.records + (first + i_lane) * kRecordSize;
