@@ -27,15 +27,18 @@ WORKDIR /app
 USER 10001:10001
 
 # The packages, with hashes, a folder for each group of images (requirements/images): what many services share is one layer of all of them, and nobody has what
-# only another needs. PostgreSQL's programs come with one that only the local stack needs, and become an image of their own.
+# only another needs, nor what nothing of ours reads. PostgreSQL's programs come with one that only the local stack needs, and become an image of their own.
 FROM ${BUILD_BASE} AS packages-build
 WORKDIR /build
 COPY requirements/bootstrap.txt ./
 RUN python -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir --require-hashes -r bootstrap.txt
 COPY requirements/images/ images/
+COPY tools/__init__.py tools/
+COPY tools/deploy/__init__.py tools/deploy/leave_out.py tools/deploy/
 RUN for group in common numbers pictures models surfaces engines client postgres; do \
       /opt/uv/bin/uv pip install --no-cache --compile-bytecode --python "$(command -v python3)" --target "/opt/packages/${group}" \
         --require-hashes --no-deps -r "images/${group}.txt" || exit 1; \
+      python -m tools.deploy.leave_out images/left_out.list "${group}" "/opt/packages/${group}" || exit 1; \
     done \
  && mkdir -p /opt/postgres/pgserver \
  && mv /opt/packages/postgres/pgserver/pginstall /opt/postgres/pgserver/ \
