@@ -31,8 +31,11 @@ def profile() -> Profile:
 
 def complaint() -> str:
     """Returns what is missing for a measurement; empty where nothing is."""
-    if not read_state(settings()).is_alive:
+    state = read_state(settings())
+    if not state.is_alive:
         return "The stack is not up: `make up`."
+    if state.complaint:
+        return state.complaint
     if not peer_python().exists():
         return "The peers' environment is missing: `python3 -m tools.setup bench`."
     return ""

@@ -34,7 +34,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--preset", default="PRESET_ACCURATE", choices=["PRESET_ACCURATE", "PRESET_FAST"])
     options = parser.parse_args(arguments)
     started_s = time.monotonic()
-    was_up = read_state(read_settings(os.environ)).is_alive
+    found = read_state(read_settings(os.environ))
+    was_up = found.is_alive
+    if found.complaint:
+        sys.stderr.write(f"{found.complaint}\n")
     if run_devstack("up", quiet=True):
         return 1
     up_s = time.monotonic() - started_s

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from tools.devstack.code import fingerprint
 from tools.devstack.log import StackLog, coloured
 from tools.devstack.profile import write_profile
 from tools.devstack.settings import CHECKOUT, Settings, StackError, read_settings
@@ -80,7 +81,7 @@ async def _run_until_stopped(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     log = StackLog(settings.state / "log", sys.stdout if sys.stdout.isatty() else None)
-    stack = Stack(settings, log)
+    stack, code = Stack(settings, log), fingerprint(CHECKOUT)
     started_s = time.monotonic()
     try:
         starting = asyncio.create_task(stack.start())
@@ -98,7 +99,7 @@ async def _run_until_stopped(settings: Settings) -> int:
             f"ready after {time.monotonic() - started_s:.1f} s at http://{settings.address('gateway')}".encode(),
         )
         while not stop.is_set():
-            write_state(settings, stack)
+            write_state(settings, stack, code=code)
             try:
                 await asyncio.wait_for(stop.wait(), 0.5)
             except TimeoutError:

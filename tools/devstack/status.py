@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.devstack.settings import Settings
+from tools.devstack.code import fingerprint
+from tools.devstack.settings import CHECKOUT, Settings
 from tools.devstack.stack import Stack
 
 _MIB = 1 << 20
@@ -22,10 +23,12 @@ class State:
     Attributes:
         supervisor_pid: The supervisor; 0 where there is none.
         parts: Name, pid, readiness and restarts of each part.
+        code: Fingerprint of the code that it was started with.
     """
 
     supervisor_pid: int
     parts: tuple[dict[str, Any], ...]
+    code: str
 
     @property
     def is_alive(self) -> bool:
@@ -37,8 +40,15 @@ class State:
         """Whether every part is ready."""
         return self.is_alive and bool(self.parts) and all(part["is_ready"] for part in self.parts)
 
+    @property
+    def complaint(self) -> str:
+        """What is wrong with a stack that runs; empty where nothing is."""
+        if self.is_alive and self.code != fingerprint(CHECKOUT):
+            return "The stack runs other code than lies here now: `make down && make up`."
+        return ""
 
-def write_state(settings: Settings, stack: Stack) -> None:
+
+def write_state(settings: Settings, stack: Stack, *, code: str) -> None:
     """Writes what runs, for the other commands to read."""
     parts = [
         {
@@ -51,7 +61,7 @@ def write_state(settings: Settings, stack: Stack) -> None:
         for running in stack.running
     ]
     temporary = settings.state / "state.json.new"
-    temporary.write_text(json.dumps({"supervisor_pid": os.getpid(), "parts": parts}), encoding="utf-8")
+    temporary.write_text(json.dumps({"supervisor_pid": os.getpid(), "parts": parts, "code": code}), encoding="utf-8")
     temporary.replace(settings.state / "state.json")
 
 
@@ -60,8 +70,10 @@ def read_state(settings: Settings) -> State:
     try:
         written = json.loads((settings.state / "state.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
-        return State(supervisor_pid=0, parts=())
-    return State(supervisor_pid=written["supervisor_pid"], parts=tuple(written["parts"]))
+        return State(supervisor_pid=0, parts=(), code="")
+    return State(
+        supervisor_pid=written["supervisor_pid"], parts=tuple(written["parts"]), code=str(written.get("code", ""))
+    )
 
 
 def print_status(settings: Settings) -> int:
@@ -83,6 +95,8 @@ def print_status(settings: Settings) -> int:
     sys.stdout.write(
         f"Open http://{settings.address('gateway')}/ (/docs is the API), or type: .venv/bin/praxiscope --help\n"
     )
+    if state.complaint:
+        sys.stdout.write(f"{state.complaint}\n")
     return 0 if state.is_ready else 1
 
 
