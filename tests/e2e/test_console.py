@@ -264,9 +264,10 @@ class TestMesh:
         assert pixel_spread(canvas.screenshot()) > 5
         assert accessibility_problems(page) == []
         assert not is_too_wide(page)
-        page.get_by_role("combobox", name="With", exact=True).select_option("ENGINE_PATH_TRACING")
-        page.get_by_role("combobox", name="How well").select_option("QUALITY_DRAFT")
-        page.get_by_role("button", name="Draw what is seen").click()
+        card = page.get_by_role("region", name="Draw", exact=True)
+        card.get_by_role("combobox", name="With", exact=True).select_option("ENGINE_PATH_TRACING")
+        card.get_by_role("combobox", name="How well").select_option("QUALITY_DRAFT")
+        card.get_by_role("button", name="Draw what is seen").click()
         picture = page.get_by_alt_text("What was seen, drawn by the platform")
         expect(picture).to_be_visible(timeout=LONG_MS)
         expect(page.get_by_text(re.compile("^Drawn by path-"))).to_be_visible()

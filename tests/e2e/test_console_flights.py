@@ -16,6 +16,7 @@ from praxiscope.client import Client
 from praxiscope_worlds import Bounds, Camera, camera_from_pose
 from rendering_service.core.flight import fly, make_timetable
 from tests.e2e.conftest import LONG_MS, RunningStack
+from tests.support.meshes import make_still_life
 from tests.support.pictures import pixel_spread
 from tests.support.world_files import make_world, world_file
 from tools.browser import Opener, accessibility_problems, is_too_wide, new_context, sign_in, wait_for_other_view
@@ -162,11 +163,68 @@ class TestFlight:
         assert "data:image" not in page.evaluate("JSON.stringify({...localStorage})")
         context.close()
 
+    def test_a_mesh_is_flown_about_and_drawn_by_its_own_engine(
+        self, opened: Opener, stack: RunningStack, tmp_path: Path
+    ) -> None:
+        (tmp_path / "still.glb").write_bytes(world_file(make_still_life(), "glb"))
+        with Client(stack.profile) as client:
+            mesh = client.upload(tmp_path / "still.glb", kind="KIND_WORLD", display_name="A still life").name
+        page = opened(f"/{mesh}")
+        canvas = _open_canvas(page)
+        card = page.get_by_role("region", name="Flight")
+        seen = [canvas.screenshot()]
+        card.get_by_role("button", name="Keep this view").click()
+        canvas.focus()
+        for _ in range(6):
+            page.keyboard.press("Shift+ArrowLeft")
+        seen.append(_wait_for_other_picture(canvas, seen[0]))
+        page.keyboard.press("k")
+        pictures = card.get_by_role("list", name="Stops of the flight").locator("img")
+        expect(pictures).to_have_count(2)
+        assert len({picture.get_attribute("src") for picture in pictures.all()}) == 2
+
+        card.get_by_role("button", name="Go to stop 1").click()
+        assert _wait_for_other_picture(canvas, seen[1])
+        card.get_by_label("Seconds from one stop to the next").fill(str(_PAUSE_S))
+        card.get_by_label("Moment of the flight").fill("0.2")
+        half_way = _wait_for_other_picture(canvas, seen[0])
+        assert half_way != seen[1]
+        # Who takes the camera from there has it where it is.
+        canvas.focus()
+        page.keyboard.press("ArrowLeft")
+        _wait_for_other_picture(canvas, half_way)
+
+        card.get_by_label("Size").select_option(label="Small, 640 × 360")
+        with page.expect_request("**:renderFlight") as sent:
+            card.get_by_role("button", name="Draw the flight").click()
+        asked = json.loads(sent.value.post_data or "")
+        assert asked["settings"]["path"].endswith(".glb")
+        first, last = (_camera(point["camera"]).position_m for point in asked["waypoints"])
+        assert np.linalg.norm(first - last) > 0.01
+        film = card.locator("video")
+        expect(film).to_have_js_property("videoWidth", 640, timeout=LONG_MS)
+        expect(card.get_by_text("Drawn by mesh-gl.")).to_be_visible()
+        assert pixel_spread(film.screenshot()) > 5
+        assert accessibility_problems(page) == []
+
 
 def _open_canvas(page: Page) -> Locator:
     canvas = page.locator("canvas[data-ready=true]")
     expect(canvas).to_be_visible(timeout=LONG_MS)
     return canvas
+
+
+def _wait_for_other_picture(canvas: Locator, picture: bytes) -> bytes:
+    """Waits until the canvas shows something else and rests there; returns what."""
+    deadline_s = time.monotonic() + LONG_MS / 1000
+    before = picture
+    while time.monotonic() < deadline_s:
+        now = canvas.screenshot()
+        if now == before != picture:
+            return now
+        before = now
+        canvas.page.wait_for_timeout(100)
+    raise AssertionError("the picture stays as it was, or never rests")
 
 
 def _numbers(view: str) -> Sequence[float]:

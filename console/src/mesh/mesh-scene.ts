@@ -18,16 +18,20 @@ import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 import { theme } from "../parts/theme";
 import type { View } from "../world/cameras";
+import { type Flown, LedCamera, thumbnailOf } from "../world/led-camera";
 
 const MAX_PIXEL_RATIO = 2;
 const FIELD_DEG = 50;
 
-export class MeshScene {
+export class MeshScene implements Flown {
   faceCount = 0;
   readonly #renderer: WebGLRenderer;
   readonly #scene = new Scene();
   readonly #camera = new PerspectiveCamera(FIELD_DEG, 16 / 10, 0.01, 10_000);
   readonly #controls: OrbitControls;
+  readonly #led: LedCamera;
+  readonly #ending = new AbortController();
+  readonly #bounds = new Sphere();
   readonly #resize: ResizeObserver;
   readonly #unfollow: () => void;
   #frame = 0;
@@ -43,6 +47,7 @@ export class MeshScene {
     this.#controls.zoomToCursor = true;
     this.#controls.listenToKeyEvents(canvas);
     this.#controls.addEventListener("change", () => this.redraw());
+    this.#led = new LedCamera(this.#camera, canvas, { aim: () => this.#aim(), redraw: () => this.redraw(), signal: this.#ending.signal });
     this.#resize = new ResizeObserver(() => this.#fit());
     this.#resize.observe(canvas);
     this.#unfollow = theme.subscribe(() => this.#recolour());
@@ -62,7 +67,7 @@ export class MeshScene {
     });
     if (this.faceCount === 0) return false;
     this.#scene.add(scene);
-    const bounds = new Box3().setFromObject(scene).getBoundingSphere(new Sphere());
+    const bounds = new Box3().setFromObject(scene).getBoundingSphere(this.#bounds);
     this.#controls.target.copy(bounds.center);
     this.#camera.position.copy(bounds.center).addScaledVector(new Vector3(0, 0.3, 1).normalize(), 2.4 * bounds.radius);
     this.#camera.near = bounds.radius * 2e-3;
@@ -74,12 +79,24 @@ export class MeshScene {
   }
 
   get view(): View {
-    return {
-      position: this.#camera.position.toArray(),
-      forward: this.#camera.getWorldDirection(new Vector3()).toArray(),
-      up: new Vector3(0, 1, 0).applyQuaternion(this.#camera.quaternion).toArray(),
-      verticalFieldRad: (this.#camera.fov * Math.PI) / 180,
-    };
+    return this.#led.view;
+  }
+
+  get isLed(): boolean {
+    return this.#led.isLed;
+  }
+
+  goTo(view: View): void {
+    this.#led.goTo(view);
+  }
+
+  lead(view: View): void {
+    this.#led.lead(view);
+  }
+
+  thumbnail(widthPx: number, heightPx: number): string {
+    this.#renderer.render(this.#scene, this.#camera);
+    return thumbnailOf(this.canvas, widthPx, heightPx);
   }
 
   redraw(): void {
@@ -92,6 +109,7 @@ export class MeshScene {
 
   dispose(): void {
     cancelAnimationFrame(this.#frame);
+    this.#ending.abort();
     this.#unfollow();
     this.#resize.disconnect();
     this.#controls.dispose();
@@ -101,6 +119,15 @@ export class MeshScene {
       for (const material of [item.material].flat() as Material[]) material.dispose();
     });
     this.#renderer.dispose();
+  }
+
+  /** Has the camera turn about what it looks at: the point of its line of sight that is nearest to the mesh's middle. */
+  #aim(): void {
+    const forward = this.#camera.getWorldDirection(new Vector3());
+    const { center, radius } = this.#bounds;
+    const along = center.clone().sub(this.#camera.position).dot(forward);
+    this.#controls.target.copy(this.#camera.position).addScaledVector(forward, Math.max(0.3 * radius, along));
+    this.#controls.update();
   }
 
   #recolour(): void {

@@ -7,6 +7,7 @@ import type { Asset, AssetVersion } from "../contract/generated";
 import { Problem } from "../parts/problem";
 import { count } from "../parts/words";
 import { DrawCard } from "../world/draw-card";
+import { FlightCard } from "../world/flight-card";
 import { MeshScene } from "./mesh-scene";
 
 const KEYS = "Drag to turn, two fingers or the right button to shift, the wheel to come closer. Keys: arrows shift, with Shift they turn.";
@@ -69,6 +70,7 @@ export default function MeshView({ asset, version }: Props) {
       </div>
       <div className="stack">
         <DrawCard world={name} path={path} hasSurfaces see={scene && (() => scene.view)} />
+        <FlightCard key={name} world={name} path={path} hasSurfaces viewer={scene} canvas={canvas} />
       </div>
     </div>
   );

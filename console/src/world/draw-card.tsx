@@ -32,7 +32,7 @@ export function DrawCard({ world, path, hasSurfaces, see }: Props) {
   const draw = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     if (!see) return;
-    const settings = { ...settingsOf(new FormData(event.currentTarget)), ...(path ? { path } : {}) };
+    const settings = settingsOf(new FormData(event.currentTarget), path);
     setBusy(true);
     setProblem(undefined);
     try {

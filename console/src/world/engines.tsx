@@ -25,7 +25,7 @@ export function EngineFields({ hasSurfaces }: { readonly hasSurfaces: boolean })
   );
 }
 
-/** What was chosen in these fields. */
-export function settingsOf(form: FormData): RenderSettings {
-  return { engine: form.get("engine") as Engine, quality: form.get("quality") as RenderSettingsQuality };
+/** What was chosen in these fields, for a file of the asset; an empty path is the one that the platform finds. */
+export function settingsOf(form: FormData, path: string): RenderSettings {
+  return { engine: form.get("engine") as Engine, quality: form.get("quality") as RenderSettingsQuality, ...(path ? { path } : {}) };
 }

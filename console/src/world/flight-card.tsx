@@ -1,4 +1,4 @@
-// A flight through the world: its stops, flown here before it is drawn, and drawn by the platform into a video.
+// A flight through a world or about a mesh: its stops, flown here before it is drawn, and drawn by the platform into a video.
 import { type FormEvent, type RefObject, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { PlatformError } from "../client/errors";
 import { call, newRequestId } from "../client/http";
@@ -27,7 +27,7 @@ import {
   timesOf,
 } from "./flight-plan";
 import { Stops } from "./flight-stops";
-import type { Viewer } from "./viewer";
+import type { Flown } from "./led-camera";
 
 const KEEP_KEY = "k";
 const THUMBNAIL_PX = [128, 80] as const;
@@ -42,12 +42,16 @@ const USUAL_SIZE = 1;
 interface Props {
   /** The version. */
   readonly world: string;
-  readonly viewer: Viewer | undefined;
+  /** The file in it; empty where the platform finds it. */
+  readonly path: string;
+  /** Whether it is a mesh, and no Gaussians. */
+  readonly hasSurfaces: boolean;
+  readonly viewer: Flown | undefined;
   /** Where a key keeps what is seen. */
   readonly canvas: RefObject<HTMLCanvasElement | null>;
 }
 
-export function FlightCard({ world, viewer, canvas }: Props) {
+export function FlightCard({ world, path, hasSurfaces, viewer, canvas }: Props) {
   const [plan, setPlan] = useState<Plan>(() => keptPlan(world));
   const [problem, setProblem] = useState<unknown>();
   const [isStarting, setStarting] = useState(false);
@@ -91,7 +95,7 @@ export function FlightCard({ world, viewer, canvas }: Props) {
       }));
       const started = await call("WorldRenderingService_RenderFlight", {
         path: { world },
-        body: { waypoints, frameRateHz: FRAME_RATE_HZ, widthPx, heightPx, settings: settingsOf(form), requestId: newRequestId() },
+        body: { waypoints, frameRateHz: FRAME_RATE_HZ, widthPx, heightPx, settings: settingsOf(form, path), requestId: newRequestId() },
       });
       change((before) => ({ ...before, operation: started.name ?? "" }));
     } catch (error) {
@@ -104,7 +108,7 @@ export function FlightCard({ world, viewer, canvas }: Props) {
     <section className="card stack tight" aria-labelledby="flight">
       <h2 id="flight">Flight</h2>
       <p className="small soft">
-        Keep the views that it passes through. <kbd>K</kbd> does so, too, while the world has the focus.
+        Keep the views that it passes through. <kbd>K</kbd> does so, too, while the {hasSurfaces ? "mesh" : "world"} has the focus.
       </p>
       <div>
         <button type="button" className="button tight" disabled={!viewer} aria-keyshortcuts={KEEP_KEY} onClick={keep}>
@@ -130,7 +134,7 @@ export function FlightCard({ world, viewer, canvas }: Props) {
             ))}
           </select>
         </label>
-        <EngineFields hasSurfaces={false} />
+        <EngineFields hasSurfaces={hasSurfaces} />
         {stopCount > 1 && (
           <p className="small soft">
             {count(stopCount, "stop")}, {lengthOf(plan).toFixed(1)} s, {count(frameCountOf(plan), "frame")}.
@@ -169,7 +173,7 @@ function PauseField({ pauseS, onChange }: { readonly pauseS: number; readonly on
 }
 
 /** The flight as it will be, in the viewer: played, or led by hand to any moment of it. */
-function Rehearsal({ plan, viewer }: { readonly plan: Plan; readonly viewer: Viewer }) {
+function Rehearsal({ plan, viewer }: { readonly plan: Plan; readonly viewer: Flown }) {
   const { stops, pauseS } = plan;
   const endS = lengthOf(plan);
   const [timeS, setTimeS] = useState(0);

@@ -16,6 +16,7 @@ import {
 } from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import type { View } from "./cameras";
+import { type Flown, LedCamera, thumbnailOf } from "./led-camera";
 import { Splats } from "./splats";
 import { Walking } from "./walking";
 
@@ -42,7 +43,7 @@ export interface Guide {
   readonly size: readonly [number, number, number];
 }
 
-export class Viewer {
+export class Viewer implements Flown {
   readonly camera = new PerspectiveCamera(50, 16 / 10, 0.01, 10_000);
   /** The world's Gaussians, once they are there. */
   splats: Splats | undefined;
@@ -50,6 +51,7 @@ export class Viewer {
   readonly #spark: SparkRenderer;
   readonly #scene = new Scene();
   readonly #orbit: OrbitControls;
+  readonly #led: LedCamera;
   readonly #walking: Walking;
   readonly #resize: ResizeObserver;
   readonly #ending = new AbortController();
@@ -59,7 +61,6 @@ export class Viewer {
   #beforeMs = 0;
   #isStale = true;
   #movement: Movement = "orbit";
-  #isLed = false;
 
   /** Throws where the browser has no WebGL 2. */
   constructor(
@@ -82,10 +83,7 @@ export class Viewer {
     this.#orbit.zoomToCursor = true;
     this.#orbit.addEventListener("change", () => this.redraw());
     this.#orbit.listenToKeyEvents(canvas);
-    // Whoever touches the world while it is led has the camera back; before the controls hear of it, which would go on from where they were.
-    for (const name of ["pointerdown", "wheel", "keydown"] as const) {
-      canvas.addEventListener(name, (event) => this.#takeBack(event), { capture: true, passive: true, signal: this.#ending.signal });
-    }
+    this.#led = new LedCamera(this.camera, canvas, { aim: () => this.#aim(), redraw: () => this.redraw(), signal: this.#ending.signal });
     this.#walking = new Walking(this.camera, canvas, 1, () => this.redraw());
     this.#resize = new ResizeObserver(() => this.#fit());
     this.#resize.observe(canvas);
@@ -120,32 +118,19 @@ export class Viewer {
   }
 
   get view(): View {
-    const forward = this.camera.getWorldDirection(new Vector3());
-    const up = new Vector3(0, 1, 0).applyQuaternion(this.camera.quaternion);
-    return {
-      position: this.camera.position.toArray(),
-      forward: forward.toArray(),
-      up: up.toArray(),
-      verticalFieldRad: (this.camera.fov * Math.PI) / 180,
-    };
+    return this.#led.view;
   }
 
-  /** Goes to a view, upright. */
   goTo(view: View): void {
-    this.#isLed = false;
-    this.#look(view, [0, 1, 0]);
-    this.#aim();
+    this.#led.goTo(view);
   }
 
-  /** Shows a view of a flight, leaning as it does, until somebody goes elsewhere. */
   lead(view: View): void {
-    this.#isLed = true;
-    this.#look(view, view.up);
+    this.#led.lead(view);
   }
 
-  /** Whether the camera is where a flight led it. */
   get isLed(): boolean {
-    return this.#isLed;
+    return this.#led.isLed;
   }
 
   /** A view of the whole, from the front and a little above. */
@@ -205,17 +190,9 @@ export class Viewer {
     this.redraw();
   }
 
-  /** A small picture of what is shown, as an address. */
   thumbnail(widthPx: number, heightPx: number): string {
-    const small = document.createElement("canvas");
-    [small.width, small.height] = [widthPx, heightPx];
     this.#renderer.render(this.#scene, this.camera);
-    const { width, height } = this.canvas;
-    // The middle of the picture, as much of it as has the small one's form.
-    const scale = Math.max(widthPx / width, heightPx / height);
-    const [takenX, takenY] = [widthPx / scale, heightPx / scale];
-    small.getContext("2d")?.drawImage(this.canvas, (width - takenX) / 2, (height - takenY) / 2, takenX, takenY, 0, 0, widthPx, heightPx);
-    return small.toDataURL("image/jpeg", 0.7);
+    return thumbnailOf(this.canvas, widthPx, heightPx);
   }
 
   /** A picture of what is shown. */
@@ -239,20 +216,6 @@ export class Viewer {
     this.#spark.sortDirty = false;
     this.#spark.dispose();
     this.#renderer.dispose();
-  }
-
-  #look(view: View, up: readonly [number, number, number]): void {
-    this.camera.position.set(...view.position);
-    this.camera.up.set(...up);
-    this.camera.fov = (view.verticalFieldRad * 180) / Math.PI;
-    this.camera.lookAt(new Vector3(...view.position).add(new Vector3(...view.forward)));
-    this.camera.updateProjectionMatrix();
-    this.redraw();
-  }
-
-  #takeBack(event: Event): void {
-    const isForPage = event instanceof KeyboardEvent && (event.key === "Tab" || event.key === "Shift");
-    if (this.#isLed && !isForPage) this.goTo(this.view);
   }
 
   #take(mesh: SplatMesh): Splats {

@@ -167,7 +167,7 @@ function World({ asset, version, about }: Props) {
         ) : (
           <>
             <Places viewer={viewer} cameras={about.cameras} />
-            <FlightCard key={version.name} world={version.name ?? ""} viewer={viewer} canvas={canvas} />
+            <FlightCard key={version.name} world={version.name ?? ""} path="" hasSurfaces={false} viewer={viewer} canvas={canvas} />
             <DrawCard world={version.name ?? ""} path="" hasSurfaces={false} see={viewer && (() => viewer.view)} />
             <HandOn version={version} />
           </>
