@@ -165,6 +165,23 @@ def test_the_world_has_the_mean_exposure_of_its_photos() -> None:
     assert found.color_rgb == pytest.approx(expected, abs=2e-3)
 
 
+def test_what_is_at_the_edge_of_a_picture_does_not_matter() -> None:
+    """Undistorted photos have black edges, at half the size too."""
+    config = replace(CONFIG, half_size_until=0.5, edge_px=4)
+    framed = []
+    for view in TRAINING:
+        image = np.zeros_like(view.image_rgb)
+        image[4:-4, 4:-4] = view.image_rgb[4:-4, 4:-4]
+        framed.append(replace(view, image_rgb=image))
+    for edge_px, is_same in ((4, True), (3, False)):
+        worlds = []
+        for views in (TRAINING, framed):
+            trainer = start_training(KERNELS, views, POINTS, replace(config, edge_px=edge_px), seed=0)
+            run(trainer)
+            worlds.append(trainer.world())
+        assert np.array_equal(worlds[0].means_m, worlds[1].means_m) is is_same
+
+
 def test_dividing_gaussians_hardly_changes_the_picture() -> None:
     points = replace(POINTS, positions_m=POINTS.positions_m[:60], colors_rgb=POINTS.colors_rgb[:60])
     gaussians = plant(points, start_opacity=0.7, start_scale=1.0, extent_m=4.0)

@@ -131,8 +131,7 @@ class WorldTrainer:
         planes = np.moveaxis(drawn.color_rgb, 2, 0).reshape(3, -1)
         corrected = exposure[:, :3] @ planes + exposure[:, 3:]
         shape = (3, camera.height_px, camera.width_px)
-        loss = self._kernels.compare(np.moveaxis(corrected.reshape(shape), 0, 2), wanted, ssim_share=config.ssim_share)
-        slope = np.moveaxis(loss.gradient, 2, 0).reshape(3, -1)
+        loss, slope = self._compare(corrected.reshape(shape), wanted, edge_px=config.edge_px // (2 if is_half else 1))
         back = np.ascontiguousarray(exposure[:, :3].T @ slope)
         gradients = self._kernels.differentiate(
             drawn, PictureGradients(color_rgb=np.moveaxis(back.reshape(shape), 0, 2))
@@ -143,11 +142,26 @@ class WorldTrainer:
         self._change_density()
         return StepReport(
             step=self._step,
-            loss=loss.value,
+            loss=loss,
             gaussian_count=len(gaussians),
             sh_degree=gaussians.sh_degree,
             downscale=2 if is_half else 1,
         )
+
+    def _compare(
+        self, drawn_planes: Float32Array, wanted_rgb: Float32Array, *, edge_px: int
+    ) -> tuple[float, Float32Array]:
+        """Compares all but the outer pixels; returns the loss and its slope by the drawn planes, [3, H W], 0 at the edges."""
+        height, width = drawn_planes.shape[1:]
+        rows, columns = slice(edge_px, height - edge_px), slice(edge_px, width - edge_px)
+        loss = self._kernels.compare(
+            np.moveaxis(drawn_planes[:, rows, columns], 0, 2),
+            wanted_rgb[rows, columns],
+            ssim_share=self._config.ssim_share,
+        )
+        slope = np.zeros_like(drawn_planes)
+        slope[:, rows, columns] = np.moveaxis(loss.gradient, 2, 0)
+        return loss.value, slope.reshape(3, -1)
 
     def _options(self) -> RenderOptions:
         return RenderOptions(
