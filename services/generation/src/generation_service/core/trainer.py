@@ -36,7 +36,7 @@ MIN_VIEW_COUNT = 3
 # The scene's extent over the largest distance of a camera from their middle; 3DGS's.
 EXTENT_MARGIN = 1.1
 # What a step's random numbers are for, so that no two uses share a stream.
-_ORDER, _DENSITY, _NOISE = range(3)
+_ORDER, _DENSITY, _NOISE, _BACKGROUND = range(4)
 
 
 class WorldTrainer:
@@ -126,7 +126,8 @@ class WorldTrainer:
         is_half = self.progress <= config.half_size_until
         camera, wanted = self._pictures[i_view].at(is_half=is_half)
 
-        drawn = self._kernels.render(gaussians.to_world(), camera, self._options(), has_gradients=True)
+        options = replace(self._options(), background_rgb=self._choose_background())
+        drawn = self._kernels.render(gaussians.to_world(), camera, options, has_gradients=True)
         exposure = self._exposures[i_view]
         planes = np.moveaxis(drawn.color_rgb, 2, 0).reshape(3, -1)
         corrected = exposure[:, :3] @ planes + exposure[:, 3:]
@@ -175,6 +176,13 @@ class WorldTrainer:
         """Every view once in an order of chance, then every view again in another."""
         i_round, i_place = divmod(self._step - 1, len(self._pictures))
         return int(self._random(_ORDER, i_round).permutation(len(self._pictures))[i_place])
+
+    def _choose_background(self) -> tuple[float, float, float]:
+        """What is drawn behind everything in this step: black, or a colour that no Gaussian can have counted on."""
+        if not self._config.has_random_background:
+            return (0.0, 0.0, 0.0)
+        red, green, blue = self._random(_BACKGROUND, self._step).random(3)
+        return (float(red), float(green), float(blue))
 
     def _step_exposure(self, i_view: int, gradient: Float32Array) -> None:
         config = self._config
