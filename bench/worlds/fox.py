@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from generation_service.core.capture import HELD_OUT_EVERY
 from generation_service.core.types import SparsePoints, View
 from praxiscope_media import decode_image
 from praxiscope_worlds import Camera
@@ -15,10 +16,27 @@ from praxiscope_worlds import Camera
 _FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
-def read_views(path: Path) -> list[View]:
-    """Reads a `transforms_*.json` and its pictures."""
+def read_split(folder: Path, *, held_out_from: int | None = None) -> tuple[list[View], list[View]]:
+    """Returns the photos to train on and those that are held out.
+
+    Args:
+        folder: Holds `transforms_{train,test}.json`.
+        held_out_from: Hold out every eighth of all photos, in the order of their names, from this one on; None: the split of the files. What a number is
+            chosen by should not be what it is measured on.
+    """
+    train, held_out = (read_views(folder / f"transforms_{part}.json") for part in ("train", "test"))
+    if held_out_from is None:
+        return list(train.values()), list(held_out.values())
+    views = [view for _, view in sorted({**train, **held_out}.items())]
+    is_held_out = [index % HELD_OUT_EVERY == held_out_from for index in range(len(views))]
+    pairs = list(zip(views, is_held_out, strict=True))
+    return [view for view, is_out in pairs if not is_out], [view for view, is_out in pairs if is_out]
+
+
+def read_views(path: Path) -> dict[str, View]:
+    """Reads a `transforms_*.json` and its pictures, by their names."""
     document = json.loads(path.read_text(encoding="utf-8"))
-    views = []
+    views = {}
     for frame in document["frames"]:
         picture = decode_image((path.parent / frame["file_path"]).read_bytes(), max_pixels=1 << 24)
         camera = Camera(
@@ -28,7 +46,7 @@ def read_views(path: Path) -> list[View]:
             centre_px=(document["cx"], document["cy"]),
             world_from_camera=np.asarray(frame["transform_matrix"], dtype=np.float64) @ _FLIP,
         )
-        views.append(View(image_rgb=picture, camera=camera))
+        views[frame["file_path"]] = View(image_rgb=picture, camera=camera)
     return views
 
 

@@ -1,10 +1,13 @@
 """How good a world of the fox is, and after how long, tier by tier; every run in a process of its own, so that its memory is its own.
 
-python -m bench.worlds.training FOLDER THREADS TIER ['{"noise": 1e5}']     one run, with other numbers where they are given; prints JSON
+    python -m bench.worlds.training FOLDER THREADS TIER ['{"noise": 1e5}'] [--seed 1] [--held-out-from 2]
+
+is one run, with other numbers where they are given, on another split where one is named; prints JSON.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
@@ -15,7 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.figure import Figure, tell
-from bench.worlds.fox import read_points, read_views
+from bench.worlds.fox import read_points, read_split
+from generation_service.core.capture import HELD_OUT_EVERY
 from generation_service.core.config import TIERS, TrainingConfig
 from generation_service.core.metrics import average
 from generation_service.core.trainer import start_training
@@ -97,17 +101,21 @@ def _run_apart(folder: Path, threads: int, tier: str) -> bool:
     )
 
 
-def _train(folder: Path, threads: int, config: TrainingConfig) -> dict[str, float]:
-    views, held_out = read_views(folder / "transforms_train.json"), read_views(folder / "transforms_test.json")
+def _train(
+    folder: Path, threads: int, config: TrainingConfig, *, seed: int, held_out_from: int | None
+) -> dict[str, float | list[float]]:
+    views, held_out = read_split(folder, held_out_from=held_out_from)
     points = read_points(folder / "points3D.ply")
     kernels = CpuKernels(KERNELS_FOLDER, thread_count=threads)
     started_s, started_cpu_s = time.perf_counter(), time.process_time()
-    trainer = start_training(kernels, views, points, config, seed=0)
+    trainer = start_training(kernels, views, points, config, seed=seed)
     while not trainer.is_done:
         trainer.step()
     wall_s, cpu_s = time.perf_counter() - started_s, time.process_time() - started_cpu_s
-    quality = average([trainer.measure(view) for view in held_out])
+    qualities = [trainer.measure(view) for view in held_out]
+    quality = average(qualities)
     return {
+        "each_corrected_psnr_db": [round(one.corrected_psnr_db, 2) for one in qualities],
         "corrected_psnr_db": quality.corrected_psnr_db,
         "corrected_ssim": quality.corrected_ssim,
         "psnr_db": quality.psnr_db,
@@ -120,6 +128,19 @@ def _train(folder: Path, threads: int, config: TrainingConfig) -> dict[str, floa
     }
 
 
+def _main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.worlds.training", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("threads", type=int)
+    parser.add_argument("tier", choices=list(TIERS))
+    parser.add_argument("changed", type=json.loads, nargs="?", default={})
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--held-out-from", type=int, choices=range(HELD_OUT_EVERY))
+    options = parser.parse_args()
+    config = replace(TIERS[options.tier], **options.changed)
+    found = _train(options.folder, options.threads, config, seed=options.seed, held_out_from=options.held_out_from)
+    print(json.dumps(found))
+
+
 if __name__ == "__main__":
-    changed = json.loads(sys.argv[4]) if len(sys.argv) > 4 else {}
-    print(json.dumps(_train(Path(sys.argv[1]), int(sys.argv[2]), replace(TIERS[sys.argv[3]], **changed))))
+    _main()

@@ -25,8 +25,16 @@ from tools.devstack.settings import CHECKOUT
 
 KERNELS = CpuKernels(CHECKOUT / ".praxiscope" / "kernels", thread_count=2)
 SIDE_PX = 40
+# The scene hangs in the dark, and has no points of a wall behind it.
 CONFIG = TrainingConfig(
-    step_count=60, budget=400, density_every=10, density_from=0.1, sh_degree=1, sh_every=0.3, half_size_until=0.0
+    step_count=60,
+    budget=400,
+    density_every=10,
+    density_from=0.1,
+    sh_degree=1,
+    sh_every=0.3,
+    half_size_until=0.0,
+    has_random_background=False,
 )
 MCMC = replace(CONFIG, density="mcmc", noise=5e5)
 every_density = pytest.mark.parametrize("config", [CONFIG, MCMC], ids=["gradient", "mcmc"])
@@ -163,6 +171,36 @@ def test_the_world_has_the_mean_exposure_of_its_photos() -> None:
     drawn = KERNELS.render(plain, HELD_OUT.camera, RenderOptions())
     expected = drawn.color_rgb @ state.exposures[0, :, :3].T + drawn.alpha[..., None] * state.exposures[0, :, 3]
     assert found.color_rgb == pytest.approx(expected, abs=2e-3)
+
+
+def test_what_is_at_the_edge_of_a_picture_does_not_matter() -> None:
+    """Undistorted photos have black edges, at half the size too."""
+    config = replace(CONFIG, half_size_until=0.5, edge_px=4)
+    framed = []
+    for view in TRAINING:
+        image = np.zeros_like(view.image_rgb)
+        image[4:-4, 4:-4] = view.image_rgb[4:-4, 4:-4]
+        framed.append(replace(view, image_rgb=image))
+    for edge_px, is_same in ((4, True), (3, False)):
+        worlds = []
+        for views in (TRAINING, framed):
+            trainer = start_training(KERNELS, views, POINTS, replace(config, edge_px=edge_px), seed=0)
+            run(trainer)
+            worlds.append(trainer.world())
+        assert np.array_equal(worlds[0].means_m, worlds[1].means_m) is is_same
+
+
+def test_before_a_random_background_the_world_closes_its_gaps() -> None:
+    """A dark wall fills every picture: before black, nothing at all would do."""
+    views = [replace(view, image_rgb=np.full_like(view.image_rgb, 10)) for view in TRAINING]
+    covers = []
+    for has_random_background in (False, True):
+        config = replace(CONFIG, has_random_background=has_random_background)
+        trainer = start_training(KERNELS, views, POINTS, config, seed=0)
+        run(trainer)
+        drawn = KERNELS.render(trainer.world(), HELD_OUT.camera, RenderOptions(is_antialiased=True))
+        covers.append(float(drawn.alpha.mean()))
+    assert covers[1] > covers[0] + 0.1
 
 
 def test_dividing_gaussians_hardly_changes_the_picture() -> None:

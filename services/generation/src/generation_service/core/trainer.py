@@ -36,7 +36,7 @@ MIN_VIEW_COUNT = 3
 # The scene's extent over the largest distance of a camera from their middle; 3DGS's.
 EXTENT_MARGIN = 1.1
 # What a step's random numbers are for, so that no two uses share a stream.
-_ORDER, _DENSITY, _NOISE = range(3)
+_ORDER, _DENSITY, _NOISE, _BACKGROUND = range(4)
 
 
 class WorldTrainer:
@@ -126,13 +126,13 @@ class WorldTrainer:
         is_half = self.progress <= config.half_size_until
         camera, wanted = self._pictures[i_view].at(is_half=is_half)
 
-        drawn = self._kernels.render(gaussians.to_world(), camera, self._options(), has_gradients=True)
+        options = replace(self._options(), background_rgb=self._choose_background())
+        drawn = self._kernels.render(gaussians.to_world(), camera, options, has_gradients=True)
         exposure = self._exposures[i_view]
         planes = np.moveaxis(drawn.color_rgb, 2, 0).reshape(3, -1)
         corrected = exposure[:, :3] @ planes + exposure[:, 3:]
         shape = (3, camera.height_px, camera.width_px)
-        loss = self._kernels.compare(np.moveaxis(corrected.reshape(shape), 0, 2), wanted, ssim_share=config.ssim_share)
-        slope = np.moveaxis(loss.gradient, 2, 0).reshape(3, -1)
+        loss, slope = self._compare(corrected.reshape(shape), wanted, edge_px=config.edge_px // (2 if is_half else 1))
         back = np.ascontiguousarray(exposure[:, :3].T @ slope)
         gradients = self._kernels.differentiate(
             drawn, PictureGradients(color_rgb=np.moveaxis(back.reshape(shape), 0, 2))
@@ -143,11 +143,26 @@ class WorldTrainer:
         self._change_density()
         return StepReport(
             step=self._step,
-            loss=loss.value,
+            loss=loss,
             gaussian_count=len(gaussians),
             sh_degree=gaussians.sh_degree,
             downscale=2 if is_half else 1,
         )
+
+    def _compare(
+        self, drawn_planes: Float32Array, wanted_rgb: Float32Array, *, edge_px: int
+    ) -> tuple[float, Float32Array]:
+        """Compares all but the outer pixels; returns the loss and its slope by the drawn planes, [3, H W], 0 at the edges."""
+        height, width = drawn_planes.shape[1:]
+        rows, columns = slice(edge_px, height - edge_px), slice(edge_px, width - edge_px)
+        loss = self._kernels.compare(
+            np.moveaxis(drawn_planes[:, rows, columns], 0, 2),
+            wanted_rgb[rows, columns],
+            ssim_share=self._config.ssim_share,
+        )
+        slope = np.zeros_like(drawn_planes)
+        slope[:, rows, columns] = np.moveaxis(loss.gradient, 2, 0)
+        return loss.value, slope.reshape(3, -1)
 
     def _options(self) -> RenderOptions:
         return RenderOptions(
@@ -161,6 +176,13 @@ class WorldTrainer:
         """Every view once in an order of chance, then every view again in another."""
         i_round, i_place = divmod(self._step - 1, len(self._pictures))
         return int(self._random(_ORDER, i_round).permutation(len(self._pictures))[i_place])
+
+    def _choose_background(self) -> tuple[float, float, float]:
+        """What is drawn behind everything in this step: black, or a colour that no Gaussian can have counted on."""
+        if not self._config.has_random_background:
+            return (0.0, 0.0, 0.0)
+        red, green, blue = self._random(_BACKGROUND, self._step).random(3)
+        return (float(red), float(green), float(blue))
 
     def _step_exposure(self, i_view: int, gradient: Float32Array) -> None:
         config = self._config

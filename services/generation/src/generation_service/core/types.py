@@ -99,7 +99,7 @@ class StepReport:
 
     Attributes:
         step: Number of the step, from 1.
-        loss: (1 - share) l1 + share (1 - similarity) on the step's view, after colour correction.
+        loss: (1 - share) l1 + share (1 - similarity) on the step's view, after colour correction, without its outer pixels.
         gaussian_count: Gaussians after it.
         sh_degree: Degree of their harmonics.
         downscale: By how much the picture was smaller.
