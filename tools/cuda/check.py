@@ -27,7 +27,7 @@ _PYTEST = (
     "no:cacheprovider",
 )
 _TESTS = "tests/unit/worlds/test_kernels.py"
-_SANITIZER_TOOLS = ("memcheck", "racecheck", "initcheck", "synccheck")
+_SANITIZER_TOOLS = ("memcheck", "racecheck", "synccheck")
 
 
 def check(environ: Mapping[str, str]) -> bool:
