@@ -4,7 +4,7 @@ VENV := .venv/bin
 PYTEST := $(VENV)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-development setup-poses up down status logs demo demo-worlds test test-unit test-contract test-integration test-e2e test-deploy test-cluster test-mesh test-signing setup-signing cluster cluster-down manifests images sbom sign verify golden proto proto-check fmt lint types arch bench chaos fuzz picture console-pictures accuracy accuracy-sensitivity licences locks clean
+.PHONY: help setup setup-development setup-poses setup-cuda cuda-compile cuda-check up down status logs demo demo-worlds test test-unit test-contract test-integration test-e2e test-deploy test-cluster test-mesh test-signing setup-signing cluster cluster-down manifests images sbom sign verify golden proto proto-check fmt lint types arch bench chaos fuzz picture console-pictures accuracy accuracy-sensitivity licences locks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,15 @@ setup-development: ## Set up what a contributor needs on top of that
 
 setup-poses: ## Set up COLMAP, which finds where photos were taken from; GPL, in an environment of its own
 	@$(PYTHON) -m tools.setup poses
+
+setup-cuda: ## Build the kernels that draw worlds for NVIDIA's GPUs, with the toolkit that is here: nvcc on PATH or in CUDA_HOME
+	@$(or $(wildcard $(VENV)/python),$(PYTHON)) -m tools.cuda build
+
+cuda-compile: ## See that they compile without a warning; fetches NVIDIA's compiler (100 MB of wheels), needs no GPU
+	@$(PYTHON) -m tools.setup cuda && $(PYTHON) -m tools.cuda compile
+
+cuda-check: ## Try them on this machine's GPU: build, parity, compute-sanitizer, speed; fails where there is no GPU
+	@$(or $(wildcard $(VENV)/python),$(PYTHON)) -m tools.cuda check
 
 up: setup ## Start the whole stack on this machine and wait until it is ready
 	@$(VENV)/python -m tools.devstack up

@@ -1,4 +1,4 @@
-"""`python3 -m tools.setup {services,development,bench,poses,deploy,mesh}`: everything `make demo` and `make test` need, into this checkout and nowhere else.
+"""`python3 -m tools.setup {services,development,bench,poses,deploy,mesh,cuda}`: all that `make demo` and `make test` need, into this checkout and nowhere else.
 
 Runs with any Python 3.11 and its standard library. Steps that do not need each other run side by side; a step whose inputs have not changed is passed over.
 """
@@ -37,8 +37,16 @@ class SetupError(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """Runs every step and returns the exit code."""
-    if len(arguments) != 1 or arguments[0] not in {"services", "development", "bench", "poses", "deploy", "mesh"}:
-        sys.stderr.write("usage: python3 -m tools.setup {services,development,bench,poses,deploy,mesh}\n")
+    if len(arguments) != 1 or arguments[0] not in {
+        "services",
+        "development",
+        "bench",
+        "poses",
+        "deploy",
+        "mesh",
+        "cuda",
+    }:
+        sys.stderr.write("usage: python3 -m tools.setup {services,development,bench,poses,deploy,mesh,cuda}\n")
         return 2
     started_s = time.monotonic()
     try:
@@ -47,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
         if arguments[0] == "bench":
             _peers()
             return 0
-        if arguments[0] in {"poses", "mesh"}:
+        if arguments[0] in {"poses", "mesh", "cuda"}:
             _peer_environment(arguments[0])
             return 0
         if arguments[0] == "deploy":

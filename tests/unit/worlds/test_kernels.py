@@ -1,8 +1,13 @@
-"""Both backends of the kernels against each other, against finite differences, and at their edges."""
+"""The backends of the kernels against each other, against finite differences, and at their edges.
+
+`cuda-emulated` is the CUDA kernels' source on the host (`tests/support/cuda_emulation`); `make cuda-check` runs all this on a device, as `cuda`.
+"""
 
 from __future__ import annotations
 
+import functools
 import itertools
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +21,7 @@ from praxiscope_worlds import SH_C0, Camera, GaussianWorld, InvalidWorldError
 from praxiscope_worlds.kernels import (
     AdamSettings,
     CpuKernels,
+    CudaKernels,
     InvalidPictureError,
     KernelsMissingError,
     PictureGradients,
@@ -27,6 +33,7 @@ from praxiscope_worlds.kernels import (
     WorldTooDenseError,
 )
 from praxiscope_worlds.kernels._cpu import LEVELS, _read_flags
+from tests.support.cuda_emulation import EmulatedCudaKernels
 from tests.support.parity import DEPTH, GRADIENT, PICTURE, find_disagreement
 from tests.support.worlds import LOOKING_FORWARD, make_camera, make_world
 from tools.devstack.settings import CHECKOUT
@@ -35,13 +42,28 @@ FOLDER = CHECKOUT / ".praxiscope" / "kernels"
 REFERENCE = ReferenceKernels()
 CPU = CpuKernels(FOLDER, thread_count=2)
 PARAMETERS = ("means_m", "quaternions_wxyz", "log_scales", "opacity_logits", "sh")
-every_backend = pytest.mark.parametrize("kernels", [REFERENCE, CPU], ids=["reference", "cpu"])
+# A run on a device is for it alone.
+CUDA_NAMES = ("cuda",) if os.environ.get("PRAXISCOPE_TEST_CUDA") else ("cuda-emulated",)
 
 
-@pytest.fixture(params=LEVELS)
-def leveled(request: pytest.FixtureRequest, tmp_path: Path) -> CpuKernels:
-    """The C++ kernels, held to one level of instructions."""
+@functools.cache
+def open_cuda(name: str) -> CudaKernels:
+    return CudaKernels(FOLDER) if name == "cuda" else EmulatedCudaKernels()
+
+
+@pytest.fixture(params=["reference", "cpu", *CUDA_NAMES])
+def kernels(request: pytest.FixtureRequest) -> SplatKernels:
+    """Every backend."""
+    name: str = request.param
+    return {"reference": REFERENCE, "cpu": CPU}[name] if name not in CUDA_NAMES else open_cuda(name)
+
+
+@pytest.fixture(params=[*LEVELS, *CUDA_NAMES])
+def fast(request: pytest.FixtureRequest, tmp_path: Path) -> SplatKernels:
+    """Every backend but the definition; the C++ kernels held to one level of instructions."""
     level: str = request.param
+    if level in CUDA_NAMES:
+        return open_cuda(level)
     if not _read_flags().issuperset(LEVELS[level]):
         pytest.skip(f"this processor is below {level}")
     shutil.copy(FOLDER / f"splat-{level}.so", tmp_path)
@@ -89,40 +111,92 @@ def check_gradients(found: WorldGradients, expected: WorldGradients) -> None:
 @pytest.mark.parametrize("sh_degree", range(4))
 @pytest.mark.parametrize("size_px", [(1, 1), (16, 16), (37, 29), (64, 48)])
 def test_the_fast_backend_draws_and_differentiates_as_the_definition(
-    leveled: CpuKernels, size_px: tuple[int, int], sh_degree: int, is_antialiased: bool
+    fast: SplatKernels, size_px: tuple[int, int], sh_degree: int, is_antialiased: bool
 ) -> None:
     world, camera = make_world(60, sh_degree=sh_degree, seed=sh_degree + size_px[0]), make_camera(*size_px)
     options = RenderOptions(background_rgb=(0.1, 0.4, 0.9), is_antialiased=is_antialiased, has_geometry=True)
     expected = REFERENCE.render(world, camera, options, has_gradients=True)
-    found = leveled.render(world, camera, options, has_gradients=True)
+    found = fast.render(world, camera, options, has_gradients=True)
     check_agreement(found, expected)
     assert found.intersection_count <= expected.intersection_count
     gradients = make_gradients(expected)
-    check_gradients(leveled.differentiate(found, gradients), REFERENCE.differentiate(expected, gradients))
+    check_gradients(fast.differentiate(found, gradients), REFERENCE.differentiate(expected, gradients))
 
 
-def test_colour_alone_is_as_with_geometry(leveled: CpuKernels) -> None:
+def test_colour_alone_is_as_with_geometry(fast: SplatKernels) -> None:
     world, camera = make_world(200, sh_degree=1), make_camera(50, 40)
-    plain = leveled.render(world, camera, RenderOptions(), has_gradients=True)
-    full = leveled.render(world, camera, RenderOptions(has_geometry=True), has_gradients=True)
+    plain = fast.render(world, camera, RenderOptions(), has_gradients=True)
+    full = fast.render(world, camera, RenderOptions(has_geometry=True), has_gradients=True)
     assert np.array_equal(plain.color_rgb, full.color_rgb)
     gradients = replace(make_gradients(plain), alpha=None)
-    found, expected = leveled.differentiate(plain, gradients), leveled.differentiate(full, gradients)
+    found, expected = fast.differentiate(plain, gradients), fast.differentiate(full, gradients)
     for name in PARAMETERS:
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-4, atol=1e-6)
 
 
-def test_pixels_close_behind_opaque_gaussians(leveled: CpuKernels) -> None:
+def test_pixels_close_behind_opaque_gaussians(fast: SplatKernels) -> None:
     """Many opaque layers, so that nearly all pixels stop before their list ends."""
     world = make_world(300, log_scale=-0.5, seed=4)
     world = replace(world, opacity_logits=np.full(300, 6.0, np.float32))
     camera, options = make_camera(48, 40), RenderOptions(background_rgb=(1.0, 0.0, 1.0))
     expected = REFERENCE.render(world, camera, options, has_gradients=True)
-    found = leveled.render(world, camera, options, has_gradients=True)
+    found = fast.render(world, camera, options, has_gradients=True)
     assert (expected.alpha > 0.99).mean() > 0.9
     check_agreement(found, expected)
     gradients = make_gradients(expected)
-    check_gradients(leveled.differentiate(found, gradients), REFERENCE.differentiate(expected, gradients))
+    check_gradients(fast.differentiate(found, gradients), REFERENCE.differentiate(expected, gradients))
+
+
+def test_gaussians_of_one_depth_are_blended_by_index(fast: SplatKernels) -> None:
+    """Plates in one plane, one over the other; each has a colour of its own."""
+    world, camera = make_world(40, sh_degree=0, log_scale=-1.0), make_camera(40, 34)
+    means = world.means_m.copy()
+    means[:, 2] = -3.0
+    world = replace(world, means_m=means, opacity_logits=np.full(40, 1.0, np.float32))
+    for chosen in (np.arange(40), np.arange(40)[::-1]):
+        ordered = world.select(chosen)
+        expected = REFERENCE.render(ordered, camera, RenderOptions(), has_gradients=True)
+        found = fast.render(ordered, camera, RenderOptions(), has_gradients=True)
+        check_agreement(found, expected)
+        gradients = make_gradients(expected)
+        check_gradients(fast.differentiate(found, gradients), REFERENCE.differentiate(expected, gradients))
+
+
+def test_numbers_beyond_all_sense_reach_no_picture(fast: SplatKernels) -> None:
+    """Numbers of every size in every place, also those that overflow on the way."""
+    random = np.random.default_rng(9)
+    sizes = np.array([0.0, 1e-38, 1e-20, 1e-5, 1.0, 30.0, 87.0, 1e4, 1e19, 3e38, np.inf, np.nan])
+    world, camera = make_world(600, sh_degree=2), make_camera(40, 30)
+    for name in PARAMETERS:
+        values = getattr(world, name).copy().reshape(600, -1)
+        hurt = random.random(600) < 0.25
+        values[hurt, random.integers(values.shape[1], size=600)[hurt]] = (
+            random.choice(sizes, 600) * random.choice([-1.0, 1.0], 600)
+        )[hurt]
+        world = replace(world, **{name: values.reshape(getattr(world, name).shape)})
+    for is_antialiased in (False, True):
+        options = RenderOptions(is_antialiased=is_antialiased, has_geometry=True)
+        drawn = fast.render(world, camera, options, has_gradients=True)
+        assert 0 < drawn.seen_count < 600 and 0 < drawn.unusable_count < 600
+        assert drawn.normals is not None and drawn.depth_m is not None
+        assert np.isfinite(drawn.color_rgb).all() and np.isfinite(drawn.normals).all()
+        assert np.array_equal(np.isnan(drawn.depth_m), drawn.alpha == 0.0)
+        gradients = fast.differentiate(drawn, make_gradients(drawn))
+        for name in PARAMETERS:
+            assert not getattr(gradients, name)[~gradients.is_seen].any()
+
+
+def test_the_same_input_gives_the_same_bits(fast: SplatKernels) -> None:
+    world, camera = make_world(120, sh_degree=2, seed=8), make_camera(40, 35)
+    options = RenderOptions(has_geometry=True, is_antialiased=True)
+    first, *others = [fast.render(world, camera, options, has_gradients=True) for _ in range(3)]
+    gradients = make_gradients(first)
+    expected = fast.differentiate(first, gradients)
+    for drawn in others:
+        assert np.array_equal(drawn.color_rgb, first.color_rgb) and np.array_equal(drawn.alpha, first.alpha)
+        found = fast.differentiate(drawn, gradients)
+        for name in (*PARAMETERS, "screen", "is_seen"):
+            assert np.array_equal(getattr(found, name), getattr(expected, name)), name
 
 
 def loss_of(rendering: Rendering, gradients: PictureGradients) -> float:
@@ -159,7 +233,6 @@ def test_gradients_are_finite_differences(name: str, is_antialiased: bool) -> No
         assert losses[0] - losses[1] == pytest.approx(expected, rel=1e-3, abs=1e-6)
 
 
-@every_backend
 def test_a_gaussian_stands_where_the_conventions_say(kernels: SplatKernels) -> None:
     """x right, y up, seen from the origin along -z; rows go down."""
     world = GaussianWorld(
@@ -183,7 +256,6 @@ def test_a_gaussian_stands_where_the_conventions_say(kernels: SplatKernels) -> N
     assert np.isnan(drawn.depth_m[0, 0]) and drawn.alpha[0, 0] == 0.0
 
 
-@every_backend
 def test_moving_world_and_camera_together_changes_nothing(kernels: SplatKernels) -> None:
     world, camera = make_world(40, seed=2), make_camera(40, 30)
     turn = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
@@ -203,7 +275,6 @@ def test_moving_world_and_camera_together_changes_nothing(kernels: SplatKernels)
     assert np.abs(first.color_rgb - second.color_rgb).mean() < 1e-5
 
 
-@every_backend
 @pytest.mark.parametrize("where", ["nowhere", "behind the camera"])
 def test_a_world_without_anything_to_see_is_background(kernels: SplatKernels, where: str) -> None:
     world = make_world(0 if where == "nowhere" else 10)
@@ -217,7 +288,6 @@ def test_a_world_without_anything_to_see_is_background(kernels: SplatKernels, wh
     assert not any(getattr(gradients, name).any() for name in PARAMETERS)
 
 
-@every_backend
 @pytest.mark.parametrize(("name", "value"), [*itertools.product(PARAMETERS, [np.nan, np.inf]), ("log_scales", 80.0)])
 def test_a_gaussian_with_an_unusable_number_is_left_out_and_counted(
     kernels: SplatKernels, name: str, value: float
@@ -235,7 +305,6 @@ def test_a_gaussian_with_an_unusable_number_is_left_out_and_counted(
         assert np.isfinite(getattr(gradients, parameter)).all() and not getattr(gradients, parameter)[5].any()
 
 
-@every_backend
 def test_a_quaternion_of_no_length_is_unusable(kernels: SplatKernels) -> None:
     world = make_world(3)
     quaternions = world.quaternions_wxyz.copy()
@@ -244,23 +313,21 @@ def test_a_quaternion_of_no_length_is_unusable(kernels: SplatKernels) -> None:
     assert drawn.unusable_count == 1
 
 
-def test_huge_gaussians_are_refused_before_memory_is_taken() -> None:
+def test_huge_gaussians_are_refused_before_memory_is_taken(fast: SplatKernels) -> None:
     world = make_world(2000, log_scale=3.0)
     with pytest.raises(WorldTooDenseError) as caught:
-        CPU.render(world, make_camera(640, 480), RenderOptions(max_intersections=100_000))
+        fast.render(world, make_camera(640, 480), RenderOptions(max_intersections=100_000))
     assert int(caught.value.metadata["intersection_count"]) > 100_000
     with pytest.raises(WorldTooDenseError):
         REFERENCE.render(make_world(20, log_scale=3.0), make_camera(64, 48), RenderOptions(max_intersections=100))
 
 
-@every_backend
 def test_a_picture_beyond_all_bounds_is_refused(kernels: SplatKernels) -> None:
     for size_px in ((1_000_000, 1_000_000), (100_000, 1)):
         with pytest.raises(InvalidPictureError):
             kernels.render(make_world(1), make_camera(*size_px), RenderOptions())
 
 
-@every_backend
 def test_gradients_that_do_not_fit_are_refused(kernels: SplatKernels) -> None:
     world, camera = make_world(3), make_camera(8, 6)
     color = np.zeros((6, 8, 3), np.float32)
@@ -301,22 +368,22 @@ def test_the_number_of_threads_changes_nothing() -> None:
             assert np.array_equal(getattr(gradients, name), getattr(results[0][1], name))
 
 
-def test_lower_degrees_leave_the_higher_coefficients_alone() -> None:
+def test_lower_degrees_leave_the_higher_coefficients_alone(fast: SplatKernels) -> None:
     world, camera = make_world(30, sh_degree=3), make_camera(20, 20)
-    drawn = CPU.render(world, camera, RenderOptions(sh_degree=1), has_gradients=True)
-    cut = CPU.render(replace(world, sh=world.sh[:, :4]), camera, RenderOptions())
+    drawn = fast.render(world, camera, RenderOptions(sh_degree=1), has_gradients=True)
+    cut = fast.render(replace(world, sh=world.sh[:, :4]), camera, RenderOptions())
     assert np.array_equal(drawn.color_rgb, cut.color_rgb)
-    slopes = CPU.differentiate(drawn, replace(make_gradients(drawn), depth_m=None, normals=None)).sh
+    slopes = fast.differentiate(drawn, replace(make_gradients(drawn), depth_m=None, normals=None)).sh
     assert slopes[:, :4].any() and not slopes[:, 4:].any()
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (5, 7, 3), (37, 45, 3), (64, 33, 3)])
 @pytest.mark.parametrize("ssim_share", [0.0, 0.2, 1.0])
-def test_both_backends_compare_pictures_alike(leveled: CpuKernels, shape: tuple[int, ...], ssim_share: float) -> None:
+def test_backends_compare_pictures_alike(fast: SplatKernels, shape: tuple[int, ...], ssim_share: float) -> None:
     random = np.random.default_rng(0)
     wanted = random.random(shape).astype(np.float32)
     drawn = np.clip(wanted + 0.2 * random.standard_normal(shape), 0.0, 1.0).astype(np.float32)
-    found, expected = (kernels.compare(drawn, wanted, ssim_share=ssim_share) for kernels in (leveled, REFERENCE))
+    found, expected = (kernels.compare(drawn, wanted, ssim_share=ssim_share) for kernels in (fast, REFERENCE))
     assert (found.value, found.l1, found.ssim) == pytest.approx((expected.value, expected.l1, expected.ssim), abs=1e-6)
     np.testing.assert_allclose(found.gradient, expected.gradient, atol=1e-4 * np.abs(expected.gradient).max())
 
@@ -331,7 +398,6 @@ def test_the_loss_has_its_finite_differences() -> None:
     assert losses[0] - losses[1] == pytest.approx(expected, rel=1e-3)
 
 
-@every_backend
 def test_pictures_that_are_equal_are_as_similar_as_can_be(kernels: SplatKernels) -> None:
     picture = np.random.default_rng(0).random((20, 20, 3)).astype(np.float32)
     loss = kernels.compare(picture, picture, ssim_share=0.2)
@@ -341,7 +407,7 @@ def test_pictures_that_are_equal_are_as_similar_as_can_be(kernels: SplatKernels)
 
 
 @pytest.mark.parametrize("has_mask", [False, True])
-def test_both_backends_step_alike(leveled: CpuKernels, has_mask: bool) -> None:
+def test_backends_step_alike(fast: SplatKernels, has_mask: bool) -> None:
     random = np.random.default_rng(0)
     start = [random.random((50, 2, 3)).astype(np.float32) for _ in range(3)]
     moved = [[array.copy() for array in start] for _ in range(2)]
@@ -349,7 +415,7 @@ def test_both_backends_step_alike(leveled: CpuKernels, has_mask: bool) -> None:
     rates = np.array([0.1, 0.2, 0.3, 0.01, 0.02, 0.03], np.float32)
     for step in (1, 2, 3):
         gradients = random.standard_normal((50, 2, 3)).astype(np.float32)
-        for kernels, (values, first, second) in zip((leveled, REFERENCE), moved, strict=True):
+        for kernels, (values, first, second) in zip((fast, REFERENCE), moved, strict=True):
             kernels.step_adam(
                 values,
                 gradients,
@@ -378,7 +444,7 @@ def test_threads_that_the_system_does_not_give_are_an_error() -> None:
         "try: kernels.render(world, camera, RenderOptions())\n"
         "except KernelsBusyError as error: print(error.reason)"
     )
-    environment = {"PYTHONPATH": str(CHECKOUT), "OPENBLAS_NUM_THREADS": "1"}
+    environment = {"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *sys.path]), "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-c", program, str(FOLDER)]
     done = subprocess.run(
         command, check=False, capture_output=True, text=True, cwd=CHECKOUT, env=environment, timeout=60

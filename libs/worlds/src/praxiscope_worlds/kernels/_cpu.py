@@ -12,11 +12,27 @@ from jaxtyping import Bool, Float32
 
 from praxiscope_worlds._camera import Camera
 from praxiscope_worlds._gaussians import GaussianWorld
-from praxiscope_worlds.kernels._errors import (
-    InvalidPictureError,
-    KernelsBusyError,
-    KernelsMissingError,
-    WorldTooDenseError,
+from praxiscope_worlds.kernels._errors import InvalidPictureError, KernelsBusyError, KernelsMissingError
+from praxiscope_worlds.kernels._interface import (
+    TILE_PX,
+    Gradients,
+    Picture,
+    Planes,
+    View,
+    World,
+    check_intersections,
+    compared_planes,
+    empty_gradients,
+    empty_picture,
+    gradient_planes,
+    gradients_of,
+    picture_loss_of,
+    picture_of,
+    rendering_of,
+    step_sizes_of,
+    view_of,
+    world_gradients_of,
+    world_of,
 )
 from praxiscope_worlds.kernels._types import (
     AdamSettings,
@@ -25,9 +41,7 @@ from praxiscope_worlds.kernels._types import (
     Rendering,
     RenderOptions,
     WorldGradients,
-    check_array,
     check_picture,
-    count_active_sh,
 )
 
 # From the fastest to the most widely run; the flag of /proc/cpuinfo that each level wants beyond the one after it (x86-64 psABI).
@@ -35,43 +49,9 @@ LEVELS = {
     "x86-64-v4": ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"),
     "x86-64-v3": ("avx2", "bmi2", "fma"),
 }
-TILE_PX = 16
 _RECORD_SIZE = 16
 _REACH_SIZE = 4
 _MAX_THREADS = 256
-
-
-class _View(Structure):
-    _fields_ = (
-        ("width_px", c_int32),
-        ("height_px", c_int32),
-        ("focal_x", c_float),
-        ("focal_y", c_float),
-        ("centre_x", c_float),
-        ("centre_y", c_float),
-        ("camera_from_world", c_float * 12),
-        ("position", c_float * 3),
-        ("background", c_float * 3),
-        ("low_pass_px2", c_float),
-        ("near_m", c_float),
-        ("max_alpha", c_float),
-        ("is_antialiased", c_int32),
-        ("has_geometry", c_int32),
-        ("active_sh_count", c_int32),
-        ("thread_count", c_int32),
-    )
-
-
-class _World(Structure):
-    _fields_ = (
-        ("count", c_int64),
-        ("sh_count", c_int64),
-        ("means", c_void_p),
-        ("quaternions", c_void_p),
-        ("log_scales", c_void_p),
-        ("opacity_logits", c_void_p),
-        ("sh", c_void_p),
-    )
 
 
 class _Scratch(Structure):
@@ -91,31 +71,15 @@ class _Scratch(Structure):
     )
 
 
-class _Picture(Structure):
-    _fields_ = (("color", c_void_p), ("alpha", c_void_p), ("depth", c_void_p), ("normals", c_void_p))
-
-
-class _Gradients(Structure):
-    _fields_ = (
-        ("sums", c_void_p),
-        ("means", c_void_p),
-        ("quaternions", c_void_p),
-        ("log_scales", c_void_p),
-        ("opacity_logits", c_void_p),
-        ("sh", c_void_p),
-        ("screen", c_void_p),
-    )
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Saved:
     """What the way back needs: the structures, and the arrays that they point into."""
 
-    view: _View
-    world: _World
+    view: View
+    world: World
     scratch: _Scratch
-    picture: _Picture
-    planes: tuple[np.ndarray | None, ...]
+    picture: Picture
+    planes: Planes
     arrays: tuple[object, ...]
     hits: np.ndarray
     shapes: GaussianWorld
@@ -154,12 +118,8 @@ class CpuKernels:
         check_picture(camera)
         count, threads = len(world), self.thread_count
         tile_count = -(-camera.width_px // TILE_PX) * -(-camera.height_px // TILE_PX)
-        parameters = tuple(
-            np.ascontiguousarray(array)
-            for array in (world.means_m, world.quaternions_wxyz, world.log_scales, world.opacity_logits, world.sh)
-        )
-        view = _view_of(camera, options, active_sh_count=count_active_sh(world, options), thread_count=threads)
-        c_world = _World(count, world.sh.shape[1], *(array.ctypes.data for array in parameters))
+        view = view_of(world, camera, options, thread_count=threads)
+        parameters, c_world = world_of(world)
         records, hits = _aligned((count, _RECORD_SIZE)), np.empty(count, np.int32)
         order, keys = np.empty(count, np.int32), np.empty(2 * count, np.uint64)
         tile_counts, tile_begins = np.empty((threads, tile_count), np.int32), np.empty(tile_count + 1, np.int64)
@@ -169,16 +129,8 @@ class CpuKernels:
         scratch = _Scratch(*(array.ctypes.data for array in known), None, None, None, reaches.ctypes.data)
         self._library.splat_prepare(view, c_world, scratch)
 
-        seen_count, intersection_count, unusable_count = (int(total) for total in totals)
-        if intersection_count > options.max_intersections:
-            raise WorldTooDenseError(
-                f"{seen_count} Gaussians reach {intersection_count} tiles, {options.max_intersections} are allowed;"
-                " draw a smaller picture or fewer Gaussians.",
-                metadata={
-                    "intersection_count": str(intersection_count),
-                    "max_intersections": str(options.max_intersections),
-                },
-            )
+        seen_count, intersection_count = int(totals[0]), int(totals[1])
+        check_intersections(seen_count, intersection_count, options)
         ids = np.empty(intersection_count, np.int32)
         places = np.empty(intersection_count, np.int32) if has_gradients else None
         first_places = np.empty(count, np.int32) if has_gradients else None
@@ -186,10 +138,9 @@ class CpuKernels:
         if places is not None and first_places is not None:
             first_places.fill(0)
             scratch.places, scratch.first_places = places.ctypes.data, first_places.ctypes.data
-        planes, picture = _empty_picture(camera, has_geometry=options.has_geometry)
+        planes = empty_picture(camera, has_geometry=options.has_geometry)
+        picture = picture_of(planes)
         self._library.splat_draw(view, scratch, picture)
-        color, alpha, depth, normals = planes
-        assert color is not None and alpha is not None
         saved = None
         if has_gradients:
             saved = _Saved(
@@ -203,83 +154,35 @@ class CpuKernels:
                 shapes=world,
                 intersection_count=intersection_count,
             )
-        return Rendering(
-            color_rgb=np.moveaxis(color, 0, 2),
-            alpha=alpha,
-            depth_m=depth,
-            normals=None if normals is None else np.moveaxis(normals, 0, 2),
-            seen_count=seen_count,
-            unusable_count=unusable_count,
-            intersection_count=intersection_count,
-            saved=saved,
-        )
+        return rendering_of(planes, totals, saved)
 
     def differentiate(self, rendering: Rendering, gradients: PictureGradients) -> WorldGradients:
         """Goes back from a picture's gradient to the world's; see `SplatKernels.differentiate`."""
         saved = rendering.saved
         if not isinstance(saved, _Saved):
             raise InvalidPictureError("The picture was drawn without has_gradients, or by another backend.")
-        planes: list[np.ndarray | None] = []
-        for name, drawn in zip(("color_rgb", "alpha", "depth_m", "normals"), saved.planes, strict=True):
-            given = getattr(gradients, name)
-            if drawn is None:
-                if given is not None:
-                    raise InvalidPictureError(f"{name} was not drawn, so it has no gradient.")
-                planes.append(None)
-                continue
-            if given is None:
-                planes.append(np.zeros_like(drawn))
-                continue
-            check_array(name, given, (*drawn.shape[1:], 3) if drawn.ndim == 3 else drawn.shape)
-            planes.append(np.ascontiguousarray(np.moveaxis(given, 2, 0) if drawn.ndim == 3 else given))
-        wanted = _Picture(*(None if plane is None else plane.ctypes.data for plane in planes))
-        world = saved.shapes
-        sums = _aligned((saved.intersection_count, _RECORD_SIZE))
-        found = tuple(
-            np.empty(shape, np.float32)
-            for shape in (
-                world.means_m.shape,
-                world.quaternions_wxyz.shape,
-                world.log_scales.shape,
-                world.opacity_logits.shape,
-                world.sh.shape,
-                world.opacity_logits.shape,
-            )
+        given = gradient_planes(saved.planes, gradients)
+        planes = tuple(
+            np.zeros_like(drawn) if plane is None and drawn is not None else plane
+            for plane, drawn in zip(given, saved.planes, strict=True)
         )
-        c_gradients = _Gradients(sums.ctypes.data, *(array.ctypes.data for array in found))
-        self._library.splat_differentiate(saved.view, saved.world, saved.scratch, saved.picture, wanted, c_gradients)
-        means, quaternions, log_scales, opacity_logits, sh, screen = found
-        return WorldGradients(
-            means_m=means,
-            quaternions_wxyz=quaternions,
-            log_scales=log_scales,
-            opacity_logits=opacity_logits,
-            sh=sh,
-            screen=screen,
-            is_seen=saved.hits > 0,
+        sums, found = _aligned((saved.intersection_count, _RECORD_SIZE)), empty_gradients(saved.shapes)
+        self._library.splat_differentiate(
+            saved.view, saved.world, saved.scratch, saved.picture, picture_of(planes), gradients_of(found, sums=sums)
         )
+        return world_gradients_of(found, saved.hits > 0)
 
     def compare(
         self, drawn_rgb: Float32[np.ndarray, "H W 3"], wanted_rgb: Float32[np.ndarray, "H W 3"], *, ssim_share: float
     ) -> PictureLoss:
         """Compares two pictures; see `SplatKernels.compare`."""
-        if drawn_rgb.ndim != 3 or drawn_rgb.shape[2] != 3 or 0 in drawn_rgb.shape:
-            raise InvalidPictureError(f"A picture must be [H, W, 3], is {drawn_rgb.shape}.")
-        check_array("drawn_rgb", drawn_rgb, drawn_rgb.shape)
-        check_array("wanted_rgb", wanted_rgb, drawn_rgb.shape)
-        height, width, _ = drawn_rgb.shape
-        drawn, wanted = (np.ascontiguousarray(np.moveaxis(rgb, 2, 0)) for rgb in (drawn_rgb, wanted_rgb))
+        drawn, wanted = compared_planes(drawn_rgb, wanted_rgb)
+        _, height, width = drawn.shape
         scratch = np.empty(self._library.splat_loss_scratch_size(width, height), np.float32)
         gradient, means = np.empty_like(drawn), np.empty(2, np.float64)
         pointers = (array.ctypes.data for array in (drawn, wanted, scratch, gradient, means))
         self._library.splat_loss(width, height, self.thread_count, ssim_share, *pointers)
-        l1, ssim = float(means[0]), float(means[1])
-        return PictureLoss(
-            value=(1.0 - ssim_share) * l1 + ssim_share * (1.0 - ssim),
-            l1=l1,
-            ssim=ssim,
-            gradient=np.moveaxis(gradient, 0, 2),
-        )
+        return picture_loss_of(means, gradient, ssim_share=ssim_share)
 
     def step_adam(
         self,
@@ -295,17 +198,11 @@ class CpuKernels:
     ) -> None:
         """Moves parameters in place; see `SplatKernels.step_adam`."""
         arrays = (gradients, first, second, values)
-        for array in arrays:
-            check_array("an array of Adam's", array, values.shape)
-            if not array.flags.c_contiguous:
-                raise InvalidPictureError("Adam's arrays must be contiguous.")
-        width = int(np.prod(values.shape[1:], dtype=np.int64))
-        step_sizes = np.ascontiguousarray(learning_rates / (1.0 - settings.beta1**step), dtype=np.float32)
-        check_array("learning_rates", step_sizes, (width,))
+        step_sizes = step_sizes_of(arrays, learning_rates, step=step, settings=settings)
         moved = None if is_moved is None else np.ascontiguousarray(is_moved, dtype=np.uint8)
         self._library.splat_adam(
             len(values),
-            width,
+            len(step_sizes),
             self.thread_count,
             step_sizes.ctypes.data,
             settings.beta1,
@@ -346,8 +243,8 @@ def _succeed(code: int) -> None:
 
 
 def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
-    pointers = {"splat_prepare": (_View, _World, _Scratch), "splat_draw": (_View, _Scratch, _Picture)}
-    pointers["splat_differentiate"] = (_View, _World, _Scratch, _Picture, _Picture, _Gradients)
+    pointers = {"splat_prepare": (View, World, _Scratch), "splat_draw": (View, _Scratch, Picture)}
+    pointers["splat_differentiate"] = (View, World, _Scratch, Picture, Picture, Gradients)
     for name, structures in pointers.items():
         function = getattr(library, name)
         function.argtypes, function.restype = [POINTER(structure) for structure in structures], _succeed
@@ -357,35 +254,6 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
     library.splat_adam.argtypes = [c_int64, c_int32, c_int32, c_void_p, *[c_float] * 4, *[c_void_p] * 5]
     library.splat_adam.restype = _succeed
     return library
-
-
-def _view_of(camera: Camera, options: RenderOptions, *, active_sh_count: int, thread_count: int) -> _View:
-    matrix = camera.camera_from_world[:3].ravel()
-    return _View(
-        camera.width_px,
-        camera.height_px,
-        *camera.focal_px,
-        *camera.centre_px,
-        (c_float * 12)(*matrix),
-        (c_float * 3)(*camera.position_m),
-        (c_float * 3)(*options.background_rgb),
-        options.low_pass_px2,
-        options.near_m,
-        options.max_alpha,
-        options.is_antialiased,
-        options.has_geometry,
-        active_sh_count,
-        thread_count,
-    )
-
-
-def _empty_picture(camera: Camera, *, has_geometry: bool) -> tuple[tuple[np.ndarray | None, ...], _Picture]:
-    shape = (camera.height_px, camera.width_px)
-    color, alpha = np.empty((3, *shape), np.float32), np.empty(shape, np.float32)
-    depth = np.empty(shape, np.float32) if has_geometry else None
-    normals = np.empty((3, *shape), np.float32) if has_geometry else None
-    planes = (color, alpha, depth, normals)
-    return planes, _Picture(*(None if plane is None else plane.ctypes.data for plane in planes))
 
 
 def _aligned(shape: tuple[int, int]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from praxiscope_common.errors import ExhaustedError, InvalidInputError, PreconditionError
+from praxiscope_common.errors import ExhaustedError, InternalError, InvalidInputError, PreconditionError
 
 
 class InvalidPictureError(InvalidInputError):
@@ -27,3 +27,9 @@ class KernelsBusyError(ExhaustedError):
     """The system gives no more threads or memory; try again later, or with fewer threads."""
 
     reason = "KERNELS_BUSY"
+
+
+class KernelsFailedError(InternalError):
+    """The device that draws has failed; start the process again."""
+
+    reason = "KERNELS_FAILED"

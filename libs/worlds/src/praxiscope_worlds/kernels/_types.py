@@ -39,7 +39,8 @@ class RenderOptions:
         max_alpha: Most that one Gaussian covers, below 1. 0.99: 3DGS's.
         has_geometry: Also give depth and normals.
         sh_degree: Highest degree that is used; None: the world's.
-        max_intersections: Most pairs of a Gaussian and a tile of 16 x 16 pixels. A pair takes 4 bytes to draw, and 68 more for gradients.
+        max_intersections: Most pairs of a Gaussian and a tile of 16 x 16 pixels. On the CPU, a pair takes 4 bytes to draw, and 68 more
+            for gradients.
     """
 
     background_rgb: tuple[float, float, float] = (0.0, 0.0, 0.0)
