@@ -6,6 +6,9 @@
 
 namespace splat {
 
+// What stands in a record's free places here: the first and the last tile of the ellipse's box, across and down. The CPU keeps its reaches apart.
+enum Box { kTilesX = kUnused, kTilesY };
+
 // Calls visit(i_tile) for each tile in which the Gaussian's alpha may be at least the least that counts; the arithmetic of the CPU's `tiles.hpp`. Two kernels call it
 // for the same records and must see the same tiles, so nothing here may be contracted into other operations (`-fmad=false`).
 template <typename Visit>
