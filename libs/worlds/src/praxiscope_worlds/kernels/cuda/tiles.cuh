@@ -9,8 +9,8 @@ namespace splat {
 // What stands in a record's free places here: the first and the last tile of the ellipse's box, across and down. The CPU keeps its reaches apart.
 enum Box { kTilesX = kUnused, kTilesY };
 
-// Calls visit(i_tile) for each tile in which the Gaussian's alpha may be at least the least that counts; the arithmetic of the CPU's `tiles.hpp`. Two kernels call it
-// for the same records and must see the same tiles, so nothing here may be contracted into other operations (`-fmad=false`).
+// Calls visit(i_tile) for each tile in which the Gaussian's alpha may be at least the least that counts; the arithmetic of the CPU's `tiles.hpp`. Two kernels
+// call it for the same records and must see the same tiles, so nothing here may be contracted into other operations (`-fmad=false`).
 template <typename Visit>
 __device__ inline void visit_tiles(const float* record, int32_t tiles_across, Visit visit) {
     const int packed_x = __float_as_int(record[kTilesX]), packed_y = __float_as_int(record[kTilesY]);
@@ -51,8 +51,8 @@ struct Lists {
     const int32_t* ends;     // [tiles]
 };
 
-// Writes each intersection into its slot, with a key that orders by tile, then by depth. Depths are positive, so their bits are in their order; where they are equal,
-// a sort that keeps the order of its input leaves the Gaussians in theirs.
+// Writes each intersection into its slot, with a key that orders by tile, then by depth. Depths are positive, so their bits are in their order; where they are
+// equal, a sort that keeps the order of its input leaves the Gaussians in theirs.
 __global__ void __launch_bounds__(kBlockSize)
 list_intersections(int64_t count, int32_t tiles_across, const float* records, const int64_t* offsets, uint64_t* keys, int32_t* slots, int32_t* owners) {
     const int64_t i_gaussian = thread_index();
