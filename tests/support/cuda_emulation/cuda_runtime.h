@@ -413,9 +413,10 @@ inline cudaError_t cudaMemsetAsync(void* to, int value, size_t size, cudaStream_
 }
 template <typename... Parameters, typename... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* configuration, void (*kernel)(Parameters...), Arguments... arguments) {
-    if (configuration->gridDim.x == 0 || configuration->blockDim.x % emulation::kWarp != 0 || configuration->blockDim.x > emulation::kMostThreads) return cudaErrorInvalidValue;
+    const int block_count = static_cast<int>(configuration->gridDim.x), thread_count = static_cast<int>(configuration->blockDim.x);
+    if (block_count == 0 || thread_count % emulation::kWarp != 0 || thread_count > emulation::kMostThreads) return cudaErrorInvalidValue;
     auto work = [&] { kernel(arguments...); };
-    emulation::launch(static_cast<int>(configuration->gridDim.x), static_cast<int>(configuration->blockDim.x), work);
+    emulation::launch(block_count, thread_count, work);
     return cudaSuccess;
 }
 

@@ -147,11 +147,13 @@ def test_pixels_close_behind_opaque_gaussians(fast: SplatKernels) -> None:
     check_gradients(fast.differentiate(found, gradients), REFERENCE.differentiate(expected, gradients))
 
 
-def test_gaussians_of_one_depth_are_blended_by_index(fast: SplatKernels) -> None:
-    """Plates in one plane, one over the other; each has a colour of its own."""
+@pytest.mark.parametrize("ulps", [0, 1], ids=["one depth", "the last is nearest by a hair"])
+def test_order_is_by_depth_to_the_last_bit_then_by_index(fast: SplatKernels, ulps: int) -> None:
+    """Plates one over the other, each with a colour of its own."""
     world, camera = make_world(40, sh_degree=0, log_scale=-1.0), make_camera(40, 34)
     means = world.means_m.copy()
-    means[:, 2] = -3.0
+    means[:, 2] = (-3.0 + ulps * np.arange(40) * np.spacing(np.float32(3.0))).astype(np.float32)
+    assert len(np.unique(means[:, 2])) == (40 if ulps else 1)
     world = replace(world, means_m=means, opacity_logits=np.full(40, 1.0, np.float32))
     for chosen in (np.arange(40), np.arange(40)[::-1]):
         ordered = world.select(chosen)

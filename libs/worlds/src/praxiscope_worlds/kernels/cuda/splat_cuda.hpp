@@ -1,5 +1,5 @@
-// The C interface of the kernels on an NVIDIA GPU; `_cuda.py` calls it. The structures are the CPU's, and what they point to is the caller's own memory; what lies on
-// the device stays behind two handles.
+// The C interface of the kernels on an NVIDIA GPU; `_cuda.py` calls it. The structures are the CPU's, and what they point to is the caller's own memory;
+// what lies on the device stays behind two handles.
 //
 // A picture is drawn in two calls, as on the CPU: `splat_cuda_prepare` projects and counts, so that the caller may refuse before memory is taken for the lists;
 // `splat_cuda_draw` lists, sorts and blends. The drawing can be differentiated any number of times until it is forgotten. Calls may run side by side.

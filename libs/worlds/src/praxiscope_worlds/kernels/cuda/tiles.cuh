@@ -48,8 +48,8 @@ struct Lists {
     const int32_t* ends;     // [tiles]
 };
 
-// Writes each intersection into its slot, with a key that orders by tile, then by depth. Depths are positive, so their bits are in their order; where they are equal,
-// a sort that keeps the order of its input leaves the Gaussians in theirs.
+// Writes each intersection into its slot, with a key that orders by tile, then by depth. Depths are positive, so their bits are in their order; where they are
+// equal, a sort that keeps the order of its input leaves the Gaussians in theirs.
 __global__ void __launch_bounds__(kBlockSize)
 list_intersections(int64_t count, int32_t tiles_across, const float* records, const int64_t* offsets, uint64_t* keys, int32_t* slots, int32_t* owners) {
     const int64_t i_gaussian = thread_index();
