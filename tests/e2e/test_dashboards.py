@@ -75,6 +75,10 @@ def prometheus(stack: RunningStack, exporters: str, tmp_path_factory: pytest.Tem
         before = target.kill("triton")
         client.wait(operation)
         target.await_restart("triton", before)
+        _await(
+            lambda: _is_known_to_have_been_down(prometheus, target, "triton"),
+            "a look falls into the model server's absence",
+        )
         # A counter that begins with its first failure has grown only by the next one that another look sees.
         for _ in range(2):
             _await(lambda: 503 in _codes_while_away(stack, target), "a call fails while the library is away")
@@ -102,6 +106,15 @@ def _codes_while_away(stack: RunningStack, target: Target) -> set[int]:
     _await(is_well, "the library comes back")
     target.await_restart("library", before)
     return seen
+
+
+def _is_known_to_have_been_down(prometheus: Prometheus, target: Target, part: str) -> bool:
+    """Whether a look has found a part away; else kills it once more, as what is back within a second may have been away between two looks."""
+    if [sample.value for sample in prometheus.ask(f'min_over_time(up{{job="{part}"}}[5m])')] == [0]:
+        return True
+    before = target.kill(part)
+    target.await_restart(part, before)
+    return False
 
 
 def _await(condition: Callable[[], bool], what: str) -> None:
