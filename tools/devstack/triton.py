@@ -44,7 +44,7 @@ def triton_command(
 
     Args:
         environment: The model environment (requirements/models.in and triton.in).
-        runtime: Folder for the server's files; made on the first call, 80 MB.
+        runtime: Folder for the server's files; made on the first call, 48 MB.
         repository: Triton's model repository, as `models.provision` makes it.
         http_port: For HTTP and readiness (`/v2/health/ready`).
         grpc_port: For inference.

@@ -164,6 +164,23 @@ def test_order_is_by_depth_to_the_last_bit_then_by_index(fast: SplatKernels, ulp
         check_gradients(fast.differentiate(found, gradients), REFERENCE.differentiate(expected, gradients))
 
 
+def test_needles_that_all_but_lie_along_a_row_reach_no_tile_outside_the_picture(fast: SplatKernels) -> None:
+    """In a row of tiles such a one is farther to the side than an int can count pixels, though it crosses the picture in another."""
+    random, count = np.random.default_rng(1), 2000
+    world, camera = make_world(count, sh_degree=0), make_camera(80, 64)
+    log_scales = np.full((count, 3), -3.0, np.float32)
+    log_scales[:, 0] = random.uniform(8, 27, count)
+    turned = np.zeros((count, 4), np.float32)
+    turned[:, 0] = 1.0
+    turned[:, 3] = 10.0 ** random.uniform(-11, -2, count) * random.choice([-1, 1], count)
+    world = replace(
+        world, log_scales=log_scales, quaternions_wxyz=turned, opacity_logits=np.full(count, 2.0, np.float32)
+    )
+    found = fast.render(world, camera, RenderOptions())
+    assert 0 < found.intersection_count <= count * 5 * 4
+    assert np.isfinite(found.color_rgb).all()
+
+
 def test_numbers_beyond_all_sense_reach_no_picture(fast: SplatKernels) -> None:
     """Numbers of every size in every place, also those that overflow on the way."""
     random = np.random.default_rng(9)

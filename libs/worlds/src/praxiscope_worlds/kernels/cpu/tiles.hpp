@@ -35,7 +35,7 @@ inline void visit_tiles(const SplatScratch& scratch, int32_t i_gaussian, int32_t
         const float y_right = std::min(std::max(extreme_y, low), high), y_left = std::min(std::max(-extreme_y, low), high);
         const float x_right = record[kX] + slope * y_right + half_width(y_right);
         const float x_left = record[kX] + slope * y_left - half_width(y_left);
-        const int from = static_cast<int>(std::max(0.0f, std::ceil(x_left - 0.5f))) >> 4;
+        const int from = static_cast<int>(std::min(1e6f, std::max(0.0f, std::ceil(x_left - 0.5f)))) >> 4;  // 1e6: beyond any picture, within an int
         const int to = x_right < 0.5f ? -1 : std::min(tiles_across - 1, static_cast<int>(std::min(1e6f, x_right - 0.5f)) >> 4);
         for (int column = from; column <= to; ++column) visit(row * tiles_across + column);
     }
